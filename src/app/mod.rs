@@ -1,0 +1,1 @@
+//! COMPOSITION ROOT: build, pipeline, shutdown.

@@ -1,0 +1,1 @@
+//! The command and its whole process tree.

@@ -1,0 +1,1 @@
+//! TYPE: a file for each subcommand.

@@ -1,0 +1,1 @@
+//! Every stage's own Config, read and checked together.

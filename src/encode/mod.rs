@@ -1,0 +1,1 @@
+//! SHAPES: pure functions from an event to each stored or sent form.

@@ -1,0 +1,20 @@
+//! The vocabulary: the envelope, every event kind and its typed payload.
+//!
+//! Guarantees: kinds are a closed list and their names are stable; a derived event's id follows from its cause alone (G-6);
+//! paths and arguments keep every byte. Never: I/O, a clock, randomness, or an import of another module of this crate.
+
+mod envelope;
+mod ids;
+mod kind;
+mod payload;
+pub mod redact;
+mod schema;
+mod subject;
+mod text;
+
+pub use envelope::{Actor, Event, JournaledEvent};
+pub use ids::{CommandId, EventId, Seq, SessionId, Severity, TechniqueId, Timestamp};
+pub use kind::{Family, Kind, Payload, UnknownKind};
+pub use payload::*;
+pub use schema::json_schema;
+pub use text::{BadEscape, OsText};

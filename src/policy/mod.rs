@@ -1,0 +1,29 @@
+//! DECIDE: from a policy's text to a verdict on an operation.
+//!
+//! Guarantee: evaluation is a pure function of event and policy. Never: a clock, a disk, the environment, or an order that depends on hashing.
+
+use std::sync::Arc;
+
+use crate::event::{Decision, Event};
+
+/// A compiled policy.
+pub struct Policy {}
+
+/// What a policy says about one operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// The verdict.
+    pub decision: Decision,
+    /// The rule that decided; absent when the family's default did.
+    pub rule: Option<Arc<str>>,
+    /// Why, for a person.
+    pub reason: Arc<str>,
+}
+
+impl Policy {
+    /// Judges an operation.
+    #[must_use]
+    pub fn decide(&self, _event: &Event) -> Judgement {
+        Judgement { decision: Decision::Allow, rule: None, reason: "".into() }
+    }
+}

@@ -1,0 +1,1 @@
+//! ASK: filters over the journal.

@@ -1,0 +1,9 @@
+//! What the rest of the crate may not reach for itself: clock, randomness, locks, metrics, and every `unsafe` outside the kernel shims.
+//!
+//! Guarantee: a test can replace the clock and the ids. Never: a rule about events, policy or storage.
+
+pub mod clock;
+pub mod ids;
+pub mod metrics;
+pub mod sync;
+pub mod sys;

@@ -1,0 +1,1 @@
+//! Every `unsafe` system call that no crate wraps safely, each with its SAFETY sentence.

@@ -1,0 +1,1 @@
+//! SHOW: the HTTP service.
