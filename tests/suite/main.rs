@@ -1,9 +1,13 @@
 //! The one integration-test binary: one module for each subject, guarantees by their numbers.
-#![expect(
+#![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    missing_docs,
+    unreachable_pub,
     reason = "a test that cannot go on fails, and says where"
 )]
 
