@@ -107,7 +107,7 @@ impl SessionChannel {
             }
             Ok(()) => Outcome::Proceed,
             Err(GateError::JournalCannotWrite { reason }) => {
-                Outcome::Refuse(Refusal { by: RefusedBy::AuditFailure, rule: None, reason: reason.into() })
+                Outcome::Refuse(Refusal { by: RefusedBy::AuditFailure, rule: None, reason })
             }
             Err(GateError::IntakeFull) => Outcome::Refuse(Refusal {
                 by: RefusedBy::Overload,

