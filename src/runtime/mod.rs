@@ -8,3 +8,4 @@ pub mod mapped_file;
 pub mod metrics;
 pub mod sync;
 pub mod sys;
+pub mod units;

@@ -13,8 +13,10 @@
 
 mod architecture;
 mod fuse;
+mod journal;
 mod policy;
 mod process;
 mod proxy;
 mod redaction;
+mod support;
 mod vocabulary;

@@ -1,0 +1,357 @@
+//! The readers' side: read-only connections, rows in order, and the small tables.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+
+use super::connection::{open_reader, store_errors};
+use super::migrate::check_before_touching;
+use crate::encode::stored::{Columns, DecodeError};
+use crate::event::{JournaledEvent, Kind, Seq};
+use crate::journal::error::{JournalError, StoreError};
+use crate::journal::merkle::Frontier;
+
+/// A read-only connection.
+pub struct ReaderStore {
+    connection: Connection,
+    path: PathBuf,
+}
+
+/// What a row must be like. Conditions of a list all hold.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Condition {
+    /// Belongs to the session.
+    Session(String),
+    /// Is of one of the kinds.
+    Kinds(Vec<Kind>),
+    /// Carries the verdict.
+    Decision(String),
+    /// Was seen at or after the time (µs since 1970).
+    Since(i64),
+    /// Was seen before the time (µs since 1970).
+    Until(i64),
+    /// Is about the path, something beneath it, or what the glob (`*`, `?`, `[…]`) matches.
+    Path(String),
+    /// Is about the host or a name beneath it.
+    Host(String),
+    /// Belongs to the command with that id, or was done by or starts the program of that path or name.
+    Command(String),
+    /// Was done by the process.
+    Pid(u32),
+    /// Names the technique or one of its sub-techniques.
+    Technique(String),
+    /// Has the text in its subject or payload, whatever its case.
+    Text(String),
+}
+
+/// One row of `events`, borrowed from the statement.
+pub struct JournalRow<'r> {
+    /// Position.
+    pub seq: u64,
+    /// All columns but `seq` and `leaf`.
+    pub columns: Columns<'r>,
+    /// Hash of the leaf, as stored.
+    pub leaf: &'r [u8],
+}
+
+impl JournalRow<'_> {
+    /// The typed event.
+    ///
+    /// # Errors
+    /// [`DecodeError`] when a column holds no value of its type.
+    pub fn to_event(&self) -> Result<JournaledEvent, DecodeError> {
+        let event = self.columns.to_event()?;
+        let seq = Seq::new(self.seq).ok_or(DecodeError::Value { column: "seq" })?;
+        Ok(JournaledEvent { seq, kind: event.kind(), event })
+    }
+}
+
+/// One row of `checkpoints`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckpointRow {
+    /// Events that it covers.
+    pub tree_size: u64,
+    /// Root of the tree, 32 bytes.
+    pub root: Vec<u8>,
+    /// When it was signed, µs since 1970.
+    pub time_us: i64,
+    /// The signed note.
+    pub note: String,
+}
+
+/// One row of `intakes`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IntakeRow {
+    /// Name of the intake.
+    pub id: String,
+    /// Process id of its recorder.
+    pub pid: u64,
+    /// When it was made, µs since 1970.
+    pub opened_us: i64,
+    /// `live`, `closed` or `recovered`.
+    pub state: String,
+    /// Events handed to its channel, when it was last read.
+    pub offered: u64,
+    /// Events of it in the journal.
+    pub journaled: u64,
+    /// Events declared lost.
+    pub lost: u64,
+}
+
+/// One row of `sessions`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRow {
+    /// Name of the session.
+    pub session_id: String,
+    /// When it began, µs since 1970.
+    pub created_us: Option<i64>,
+    /// When it ended, µs since 1970.
+    pub ended_us: Option<i64>,
+    /// The directory that was watched.
+    pub workspace: Option<String>,
+    /// Name of its policy.
+    pub policy: Option<String>,
+    /// First and last event.
+    pub seqs: (u64, u64),
+    /// Events.
+    pub events: u64,
+    /// Decisions.
+    pub decisions: u64,
+    /// Refusals.
+    pub denied: u64,
+}
+
+impl ReaderStore {
+    /// Opens a journal that exists.
+    ///
+    /// # Errors
+    /// [`JournalError`] when there is none, or it is foreign or newer; it is not touched then.
+    pub fn open(path: &Path) -> Result<Self, JournalError> {
+        if !check_before_touching(path)? {
+            return Err(JournalError::Missing { path: path.parent().unwrap_or(path).to_owned() });
+        }
+        let connection = open_reader(path).map_err(|source| JournalError::Store { path: path.to_owned(), source })?;
+        Ok(Self { connection, path: path.to_owned() })
+    }
+
+    /// The database file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The tree's frontier, as stored.
+    ///
+    /// # Errors
+    /// What SQLite says, or [`StoreError::Damaged`] when the frontier does not fit the size.
+    pub fn tree(&self) -> Result<Frontier, StoreError> {
+        let row = self.connection.query_row("SELECT size, frontier FROM tree", [], |row| {
+            let size: u64 = row.get(0)?;
+            Ok((size, Frontier::from_parts(size, row.get_ref(1)?.as_blob()?)))
+        });
+        let (size, tree) = store_errors(row)?;
+        tree.ok_or_else(|| StoreError::Damaged(format!("the tree does not fit its size {size}")))
+    }
+
+    /// `seq` of the last event; 0 when there is none.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn head(&self) -> Result<u64, StoreError> {
+        store_errors(self.connection.query_row("SELECT coalesce(max(seq), 0) FROM events", [], |row| row.get(0)))
+    }
+
+    /// Reads a value of `meta`.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
+        store_errors(self.connection.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional())
+    }
+
+    /// Calls `each` for the rows behind `after` that meet all conditions, in order, at most `limit` of them. Returns how many there
+    /// were. All rows are of one moment.
+    ///
+    /// # Errors
+    /// What SQLite or `each` says.
+    pub fn rows<E: From<StoreError>>(
+        &self,
+        after: u64,
+        conditions: &[Condition],
+        limit: Option<u64>,
+        mut each: impl FnMut(&JournalRow<'_>) -> Result<ControlFlow<()>, E>,
+    ) -> Result<u64, E> {
+        let mut sql = String::from(
+            "SELECT seq, id, time_us, session_id, command_id, cause, kind, pid, subject, decision, rule, severity, attack, payload, leaf \
+             FROM events WHERE seq > ?",
+        );
+        let mut values = vec![Value::Integer(i64::try_from(after).unwrap_or(i64::MAX))];
+        for condition in conditions {
+            condition.write(&mut sql, &mut values);
+        }
+        sql.push_str(" ORDER BY seq LIMIT ?");
+        values.push(Value::Integer(limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(-1)));
+        let mut statement = store_errors(self.connection.prepare_cached(&sql))?;
+        let mut rows = store_errors(statement.query(params_from_iter(values)))?;
+        let mut count = 0;
+        while let Some(row) = store_errors(rows.next())? {
+            count += 1;
+            if each(&journal_row(row)?)?.is_break() {
+                break;
+            }
+        }
+        Ok(count)
+    }
+
+    /// All checkpoints, oldest first.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn checkpoints(&self) -> Result<Vec<CheckpointRow>, StoreError> {
+        self.list("SELECT tree_size, root, time_us, note FROM checkpoints ORDER BY tree_size", |row| {
+            Ok(CheckpointRow { tree_size: row.get(0)?, root: row.get(1)?, time_us: row.get(2)?, note: row.get(3)? })
+        })
+    }
+
+    /// All intakes, oldest first.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn intakes(&self) -> Result<Vec<IntakeRow>, StoreError> {
+        let sql = "SELECT id, pid, opened_us, state, offered, journaled, lost FROM intakes ORDER BY opened_us, id";
+        self.list(sql, |row| {
+            Ok(IntakeRow {
+                id: row.get(0)?,
+                pid: row.get(1)?,
+                opened_us: row.get(2)?,
+                state: row.get(3)?,
+                offered: row.get(4)?,
+                journaled: row.get(5)?,
+                lost: row.get(6)?,
+            })
+        })
+    }
+
+    /// All sessions, oldest first.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn sessions(&self) -> Result<Vec<SessionRow>, StoreError> {
+        let sql = "SELECT session_id, created_us, ended_us, workspace, policy, first_seq, last_seq, events, decisions, denied \
+                   FROM sessions ORDER BY first_seq";
+        self.list(sql, |row| {
+            Ok(SessionRow {
+                session_id: row.get(0)?,
+                created_us: row.get(1)?,
+                ended_us: row.get(2)?,
+                workspace: row.get(3)?,
+                policy: row.get(4)?,
+                seqs: (row.get(5)?, row.get(6)?),
+                events: row.get(7)?,
+                decisions: row.get(8)?,
+                denied: row.get(9)?,
+            })
+        })
+    }
+
+    /// Names and texts of the triggers that refuse changes.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn triggers(&self) -> Result<Vec<(String, String)>, StoreError> {
+        self.list("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY name", |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+    }
+
+    fn list<T>(&self, sql: &str, read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>) -> Result<Vec<T>, StoreError> {
+        let mut statement = store_errors(self.connection.prepare_cached(sql))?;
+        let rows = store_errors(statement.query_map([], read))?;
+        store_errors(rows.collect())
+    }
+}
+
+fn journal_row<'r>(row: &'r Row<'_>) -> Result<JournalRow<'r>, StoreError> {
+    let damaged = |column: &'static str| {
+        move |error: rusqlite::types::FromSqlError| StoreError::Damaged(format!("column `{column}`: {error}"))
+    };
+    let value = |index: usize| store_errors(row.get_ref(index));
+    let text = |index: usize, column| value(index)?.as_str().map_err(damaged(column));
+    let maybe_text = |index: usize, column| value(index)?.as_str_or_null().map_err(damaged(column));
+    let integer = |index: usize, column| value(index)?.as_i64().map_err(damaged(column));
+    Ok(JournalRow {
+        seq: u64::try_from(integer(0, "seq")?).map_err(|_| StoreError::Damaged("a negative seq".to_owned()))?,
+        columns: Columns {
+            id: value(1)?.as_blob().map_err(damaged("id"))?,
+            time_us: integer(2, "time_us")?,
+            session_id: maybe_text(3, "session_id")?,
+            command_id: maybe_text(4, "command_id")?,
+            cause: value(5)?.as_blob_or_null().map_err(damaged("cause"))?,
+            kind: text(6, "kind")?,
+            pid: value(7)?.as_i64_or_null().map_err(damaged("pid"))?,
+            subject: maybe_text(8, "subject")?,
+            decision: maybe_text(9, "decision")?,
+            rule: maybe_text(10, "rule")?,
+            severity: integer(11, "severity")?,
+            attack: maybe_text(12, "attack")?,
+            payload: text(13, "payload")?,
+        },
+        leaf: value(14)?.as_blob().map_err(damaged("leaf"))?,
+    })
+}
+
+impl Condition {
+    fn write(&self, sql: &mut String, values: &mut Vec<Value>) {
+        let mut add = |clause: &str, new: &[Value]| {
+            sql.push_str(" AND ");
+            sql.push_str(clause);
+            values.extend_from_slice(new);
+        };
+        let text = |text: &str| Value::Text(text.to_owned());
+        match self {
+            Condition::Session(session) => add("session_id = ?", &[text(session)]),
+            Condition::Kinds(kinds) => {
+                let places = vec!["?"; kinds.len()].join(", ");
+                let kinds: Vec<Value> = kinds.iter().map(|kind| text(kind.as_str())).collect();
+                add(&format!("kind IN ({places})"), &kinds);
+            }
+            Condition::Decision(decision) => add("decision = ?", &[text(decision)]),
+            Condition::Since(time) => add("time_us >= ?", &[Value::Integer(*time)]),
+            Condition::Until(time) => add("time_us < ?", &[Value::Integer(*time)]),
+            Condition::Path(path) if path.contains(['*', '?', '[']) => add("subject GLOB ?", &[text(path)]),
+            Condition::Path(path) => {
+                let beneath = format!("{}/", path.trim_end_matches('/'));
+                add("(subject = ? OR substr(subject, 1, length(?)) = ?)", &[text(path), text(&beneath), text(&beneath)]);
+            }
+            Condition::Host(host) => {
+                let beneath = format!(".{host}");
+                add(
+                    "EXISTS (SELECT 1 FROM (SELECT lower(coalesce(json_extract(payload, '$.host'), json_extract(payload, '$.name'), \
+                     json_extract(payload, '$.sni'))) AS host) WHERE host = lower(?) OR substr(host, -length(?)) = lower(?))",
+                    &[text(host), text(&beneath), text(&beneath)],
+                );
+            }
+            Condition::Command(command) => {
+                let named = format!("/{command}");
+                add(
+                    "(command_id = ? OR EXISTS (SELECT 1 FROM (SELECT CASE WHEN kind IN ('process_exec', 'process_exit', \
+                     'command_started', 'command_finished') THEN subject ELSE json_extract(payload, '$.actor.exe') END AS program) \
+                     WHERE program = ? OR substr(program, -length(?)) = ?))",
+                    &[text(command), text(command), text(&named), text(&named)],
+                );
+            }
+            Condition::Pid(pid) => add("pid = ?", &[Value::Integer(i64::from(*pid))]),
+            Condition::Technique(technique) => add(
+                "EXISTS (SELECT 1 FROM json_each(events.attack) WHERE value = ? OR substr(value, 1, length(?)) = ?)",
+                &[text(technique), text(&format!("{technique}.")), text(&format!("{technique}."))],
+            ),
+            Condition::Text(part) => {
+                let escaped = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+                let pattern = text(&format!("%{escaped}%"));
+                add("(subject LIKE ? ESCAPE '\\' OR payload LIKE ? ESCAPE '\\')", &[pattern.clone(), pattern]);
+            }
+        }
+    }
+}
