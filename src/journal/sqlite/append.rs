@@ -14,13 +14,13 @@ use crate::journal::error::{JournalError, StoreError};
 use crate::journal::merkle::{Frontier, Hash};
 
 /// The one writing connection of a recorder.
-pub struct WriterStore {
+pub(crate) struct WriterStore {
     connection: Connection,
 }
 
 /// How an intake stands in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IntakeState {
+pub(crate) enum IntakeState {
     /// Its recorder lives, or died and was not noticed yet.
     Live,
     /// Its recorder drained it and ended.
@@ -32,7 +32,7 @@ pub enum IntakeState {
 impl IntakeState {
     /// The word of the `state` column.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             IntakeState::Live => "live",
             IntakeState::Closed => "closed",
@@ -43,35 +43,35 @@ impl IntakeState {
 
 /// What the journal knows about one intake.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IntakeProgress {
+pub(crate) struct IntakeProgress {
     /// The intake.
-    pub id: IntakeId,
+    pub(crate) id: IntakeId,
     /// Up to where it was read.
-    pub mark: Mark,
+    pub(crate) mark: Mark,
     /// Events handed to its channel, when it was last read.
-    pub offered: u64,
+    pub(crate) offered: u64,
     /// Events of it in the journal.
-    pub journaled: u64,
+    pub(crate) journaled: u64,
     /// Events declared lost, for each hop in the order of [`Hop::ALL`].
-    pub lost: [u64; Hop::ALL.len()],
+    pub(crate) lost: [u64; Hop::ALL.len()],
 }
 
 impl IntakeProgress {
     /// An intake that was never read.
     #[must_use]
-    pub const fn new(id: IntakeId) -> Self {
+    pub(crate) const fn new(id: IntakeId) -> Self {
         Self { id, mark: Mark::START, offered: 0, journaled: 0, lost: [0; Hop::ALL.len()] }
     }
 
     /// Events declared lost, all hops together.
     #[must_use]
-    pub fn lost_total(&self) -> u64 {
+    pub(crate) fn lost_total(&self) -> u64 {
         self.lost.iter().sum()
     }
 
     /// Losses in `counters` that were not declared yet: hop and how many.
     #[must_use]
-    pub fn undeclared(&self, counters: &Counters) -> Vec<(Hop, u64, i64, i64)> {
+    pub(crate) fn undeclared(&self, counters: &Counters) -> Vec<(Hop, u64, i64, i64)> {
         let rows = Hop::ALL.into_iter().zip(&counters.losses).zip(&self.lost);
         rows.filter(|((_, loss), declared)| loss.count > **declared)
             .map(|((hop, loss), declared)| (hop, loss.count - declared, loss.from_us, loss.to_us))
@@ -101,7 +101,7 @@ struct SessionDelta {
 }
 
 /// One open transaction.
-pub struct Transaction<'c> {
+pub(crate) struct Transaction<'c> {
     connection: &'c Connection,
     tree: Frontier,
     sessions: BTreeMap<String, SessionDelta>,
@@ -112,7 +112,7 @@ impl WriterStore {
     ///
     /// # Errors
     /// [`JournalError`] when the file is foreign, newer or refuses; a foreign or newer file is not touched.
-    pub fn open(path: &Path) -> Result<Self, JournalError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, JournalError> {
         check_before_touching(path)?;
         let store = |source| JournalError::Store { path: path.to_owned(), source };
         let connection = open_writer(path).map_err(store)?;
@@ -125,7 +125,10 @@ impl WriterStore {
     ///
     /// # Errors
     /// What `work` or SQLite says.
-    pub fn transaction<T>(&mut self, work: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(crate) fn transaction<T>(
+        &mut self,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         store_errors(self.connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut statement| statement.execute([])))?;
         let done = Transaction::begin(&self.connection).and_then(|mut transaction| {
             let value = work(&mut transaction)?;
@@ -147,7 +150,7 @@ impl WriterStore {
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
+    pub(crate) fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
         store_errors(self.connection.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional())
     }
 
@@ -155,7 +158,7 @@ impl WriterStore {
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn intake(&self, id: IntakeId) -> Result<Option<IntakeProgress>, StoreError> {
+    pub(crate) fn intake(&self, id: IntakeId) -> Result<Option<IntakeProgress>, StoreError> {
         let row = self
             .connection
             .query_row(
@@ -183,7 +186,7 @@ impl WriterStore {
     ///
     /// # Errors
     /// [`StoreError`]; then the old projection is still there.
-    pub fn rebuild(&mut self) -> Result<u64, StoreError> {
+    pub(crate) fn rebuild(&mut self) -> Result<u64, StoreError> {
         self.transaction(|transaction| {
             store_errors(transaction.connection.execute("DELETE FROM sessions", []))?;
             let connection = transaction.connection;
@@ -231,13 +234,13 @@ impl<'c> Transaction<'c> {
 
     /// Events in the journal, those of this transaction with them.
     #[must_use]
-    pub const fn size(&self) -> u64 {
+    pub(crate) const fn size(&self) -> u64 {
         self.tree.size()
     }
 
     /// Root of the tree over all of them.
     #[must_use]
-    pub fn root(&self) -> Hash {
+    pub(crate) fn root(&self) -> Hash {
         self.tree.root()
     }
 
@@ -245,7 +248,7 @@ impl<'c> Transaction<'c> {
     ///
     /// # Errors
     /// [`StoreError`], also when the bytes are not frames.
-    pub fn append(&mut self, mut frames: &[u8]) -> Result<u64, StoreError> {
+    pub(crate) fn append(&mut self, mut frames: &[u8]) -> Result<u64, StoreError> {
         let mut statement = store_errors(self.connection.prepare_cached(
             "INSERT INTO events(seq, id, time_us, session_id, command_id, cause, kind, pid, subject, decision, rule, severity, attack, \
              payload, leaf) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
@@ -287,7 +290,7 @@ impl<'c> Transaction<'c> {
     ///
     /// # Errors
     /// As [`Transaction::append`].
-    pub fn append_event(&mut self, event: &Event) -> Result<u64, StoreError> {
+    pub(crate) fn append_event(&mut self, event: &Event) -> Result<u64, StoreError> {
         let mut frame = Vec::new();
         stored::encode(event, &mut frame);
         self.append(&frame)?;
@@ -298,7 +301,7 @@ impl<'c> Transaction<'c> {
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn put_intake(
+    pub(crate) fn put_intake(
         &self,
         progress: &IntakeProgress,
         pid: u64,
@@ -332,7 +335,7 @@ impl<'c> Transaction<'c> {
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn last_checkpoint(&self) -> Result<u64, StoreError> {
+    pub(crate) fn last_checkpoint(&self) -> Result<u64, StoreError> {
         let mut statement = store_errors(self.connection.prepare_cached("SELECT coalesce(max(tree_size), 0) FROM checkpoints"))?;
         store_errors(statement.query_row([], |row| row.get(0)))
     }
@@ -341,7 +344,7 @@ impl<'c> Transaction<'c> {
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn has_checkpoint(&self, note: &str) -> Result<bool, StoreError> {
+    pub(crate) fn has_checkpoint(&self, note: &str) -> Result<bool, StoreError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM checkpoints WHERE note = ?1)";
         store_errors(self.connection.query_row(sql, [note], |row| row.get(0)))
     }
@@ -350,7 +353,7 @@ impl<'c> Transaction<'c> {
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn put_checkpoint(&self, tree_size: u64, root: &Hash, time_us: i64, note: &str) -> Result<(), StoreError> {
+    pub(crate) fn put_checkpoint(&self, tree_size: u64, root: &Hash, time_us: i64, note: &str) -> Result<(), StoreError> {
         let mut statement = store_errors(
             self.connection
                 .prepare_cached("INSERT OR REPLACE INTO checkpoints(tree_size, root, time_us, note) VALUES (?1, ?2, ?3, ?4)"),
@@ -362,7 +365,7 @@ impl<'c> Transaction<'c> {
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn meta_or_insert(&self, key: &str, value: &str) -> Result<String, StoreError> {
+    pub(crate) fn meta_or_insert(&self, key: &str, value: &str) -> Result<String, StoreError> {
         store_errors(self.connection.execute("INSERT OR IGNORE INTO meta(key, value) VALUES (?1, ?2)", [key, value]))?;
         store_errors(self.connection.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)))
     }
