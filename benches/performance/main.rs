@@ -1,54 +1,51 @@
-//! Benchmarks.
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods)]
-use agentsh::event::*;
-use agentsh::journal::{Journal, JournalConfig};
-use std::time::Instant;
-fn event(number: u64) -> Event {
-    let time = agentsh::runtime::clock::now();
-    Event {
-        id: agentsh::runtime::ids::event_id(time),
-        time,
-        session_id: Some(SessionId::new("s-test")),
-        command_id: None,
-        cause: None,
-        actor: Some(Actor {
-            pid: 4242,
-            ppid: Some(1),
-            exe: Some("/usr/bin/cc1".into()),
-            comm: Some("cc1".into()),
-            uid: Some(1000),
-            gid: Some(1000),
-            cwd: Some("/home/dev/project".into()),
-        }),
-        attack: Vec::new(),
-        severity: Severity::Informational,
-        payload: FileOpen { path: format!("/home/dev/project/src/module_{number}.c").into(), access: FileAccess::Read, flags: 0 }
-            .into(),
-    }
-}
+//! `make bench`: measures and writes `docs/performance.md`. Peers run the same work in the same run, interleaved; medians count.
+//!
+//! Arguments: names of sections to run (`journal gate start memory`), all if none. `AGENTSH_BENCH_DIR` is where journals are made
+//! (default: the target folder), so that another disk can be measured.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    missing_docs,
+    unreachable_pub,
+    reason = "a benchmark that cannot go on stops, and says where"
+)]
+
+mod gate;
+mod journal;
+mod load;
+mod memory;
+mod report;
+mod start;
+
+use std::path::PathBuf;
+
 fn main() {
-    let dir = std::env::args().nth(1).filter(|a| a.starts_with('/')).unwrap_or("/tmp/bench-journal".into());
-    let _ = std::fs::remove_dir_all(&dir);
-    for threads in [1_u64, 2] {
-        let journal = Journal::open(std::path::Path::new(&dir), &JournalConfig::default()).unwrap();
-        let n = 400_000_u64;
-        let start = Instant::now();
-        std::thread::scope(|s| {
-            for t in 0..threads {
-                let j = &journal;
-                s.spawn(move || {
-                    for i in 0..n / threads {
-                        j.channel().publish(&event(t * n + i));
-                    }
-                });
-            }
-        });
-        let published = start.elapsed();
-        assert!(journal.flush());
-        let t = start.elapsed();
-        println!("{threads} threads: {:.0} events/s (published in {:?}, flushed {:?})", n as f64 / t.as_secs_f64(), published, t);
-        let s = Instant::now();
-        journal.close().unwrap();
-        println!("close {:?}", s.elapsed());
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let folder = std::env::var_os("AGENTSH_BENCH_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench"), PathBuf::from);
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut report = report::Report::load();
+    let sections: [(&str, fn(&std::path::Path) -> String); 4] =
+        [("journal", journal::run), ("gate", gate::run), ("start", start::run), ("memory", memory::run)];
+    for (name, run) in sections {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+            eprintln!("measuring: {name}");
+            let text = run(&folder);
+            println!("{text}");
+            report.replace(name, &text);
+        }
     }
+    report.save();
+    let _ = std::fs::remove_dir_all(&folder);
+}
+
+/// The middle of the values; for an even number the lower one of the two.
+pub fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[(sorted.len() - 1) / 2]
 }

@@ -1,5 +1,6 @@
 //! The readers' side: read-only connections, rows in order, and the small tables.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -205,6 +206,22 @@ impl ReaderStore {
         Ok(count)
     }
 
+    /// How many rows of each kind meet all conditions.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn count_kinds(&self, conditions: &[Condition]) -> Result<BTreeMap<String, u64>, StoreError> {
+        let mut sql = String::from("SELECT kind, count(*) FROM events WHERE TRUE");
+        let mut values = Vec::new();
+        for condition in conditions {
+            condition.write(&mut sql, &mut values);
+        }
+        sql.push_str(" GROUP BY kind");
+        let mut statement = store_errors(self.connection.prepare_cached(&sql))?;
+        let rows = store_errors(statement.query_map(params_from_iter(values), |row| Ok((row.get(0)?, row.get(1)?))))?;
+        store_errors(rows.collect())
+    }
+
     /// All checkpoints, oldest first.
     ///
     /// # Errors
@@ -239,21 +256,16 @@ impl ReaderStore {
     /// # Errors
     /// What SQLite says.
     pub fn sessions(&self) -> Result<Vec<SessionRow>, StoreError> {
-        let sql = "SELECT session_id, created_us, ended_us, workspace, policy, first_seq, last_seq, events, decisions, denied \
-                   FROM sessions ORDER BY first_seq";
-        self.list(sql, |row| {
-            Ok(SessionRow {
-                session_id: row.get(0)?,
-                created_us: row.get(1)?,
-                ended_us: row.get(2)?,
-                workspace: row.get(3)?,
-                policy: row.get(4)?,
-                seqs: (row.get(5)?, row.get(6)?),
-                events: row.get(7)?,
-                decisions: row.get(8)?,
-                denied: row.get(9)?,
-            })
-        })
+        self.list(&format!("SELECT {SESSION_COLUMNS} FROM sessions ORDER BY first_seq"), session_row)
+    }
+
+    /// One session.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn session(&self, session_id: &str) -> Result<Option<SessionRow>, StoreError> {
+        let sql = format!("SELECT {SESSION_COLUMNS} FROM sessions WHERE session_id = ?1");
+        store_errors(self.connection.query_row(&sql, [session_id], session_row).optional())
     }
 
     /// Names and texts of the triggers that refuse changes.
@@ -271,6 +283,23 @@ impl ReaderStore {
         let rows = store_errors(statement.query_map([], read))?;
         store_errors(rows.collect())
     }
+}
+
+const SESSION_COLUMNS: &str =
+    "session_id, created_us, ended_us, workspace, policy, first_seq, last_seq, events, decisions, denied";
+
+fn session_row(row: &Row<'_>) -> rusqlite::Result<SessionRow> {
+    Ok(SessionRow {
+        session_id: row.get(0)?,
+        created_us: row.get(1)?,
+        ended_us: row.get(2)?,
+        workspace: row.get(3)?,
+        policy: row.get(4)?,
+        seqs: (row.get(5)?, row.get(6)?),
+        events: row.get(7)?,
+        decisions: row.get(8)?,
+        denied: row.get(9)?,
+    })
 }
 
 fn journal_row<'r>(row: &'r Row<'_>) -> Result<JournalRow<'r>, StoreError> {
