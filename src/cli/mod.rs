@@ -1,9 +1,13 @@
-//! TYPE: the command line, a file for each subcommand.
+//! TYPE: the command line, a file for each subcommand. The only place that prints.
+//!
+//! Guarantees: the wrapped command's own output and exit code pass through untouched; 125 means that agentsh itself failed, 126 that
+//! policy refused, 127 that there is no such program; an error says what, why and what to do. Never: a rule, or work that a
+//! library user could not do too.
 
-use std::process::ExitCode;
+mod arguments;
+mod demo;
+mod dispatch;
+pub mod policy;
+mod run;
 
-/// Runs the command line and returns the process's exit code.
-#[must_use]
-pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
-}
+pub use dispatch::main;
