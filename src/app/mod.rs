@@ -8,7 +8,6 @@ pub mod demo;
 mod error;
 mod pipeline;
 mod policy;
-pub mod server;
 mod summary;
 mod workspace;
 

@@ -65,11 +65,12 @@ pub fn run(
 ) -> Result<RunReport, RunError> {
     let began = clock::instant();
     let data_dir = std::path::absolute(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
-    // Checked before anything is made, so that a workspace that cannot be one leaves no trace.
-    drop(Workspace::open(&request.workspace, &data_dir)?);
+    // Checked before anything is made, so that a workspace or a policy that cannot be one leaves no trace.
+    let checked = Workspace::open(&request.workspace, &data_dir)?;
+    let policy = Arc::new(load_policy(&request.policy, &variables(&checked.path, environment))?);
     let journal = Journal::open(&data_dir, &config.journal)?;
-    let workspace = Workspace::open(&request.workspace, journal.data_dir().root())?;
-    let policy = Arc::new(load_policy(&request.policy, &variables(&workspace.path, environment))?);
+    // Again, since only now the data directory is sure to be there, and its real path known.
+    let workspace = Workspace::open(&checked.path, journal.data_dir().root())?;
     let session_id = ids::session_id(clock::now());
     let channel = SessionChannel::new(
         Arc::clone(journal.channel()),

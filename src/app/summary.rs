@@ -98,19 +98,19 @@ impl Summary {
         let rule = row.columns.rule.map(str::to_owned);
         let known = self
             .refused
-            .iter_mut()
-            .find(|known| known.operation == decided.operation && known.subject == subject && known.rule == rule);
-        match known {
-            Some(known) => known.times += 1,
-            None if self.refused.len() < LISTED => self.refused.push(Refused {
+            .iter()
+            .position(|known| known.operation == decided.operation && known.subject == subject && known.rule == rule);
+        if let Some(known) = known.and_then(|index| self.refused.get_mut(index)) {
+            known.times += 1;
+        } else if self.refused.len() < LISTED {
+            self.refused.push(Refused {
                 seq: row.seq,
                 operation: decided.operation,
                 subject: subject.to_owned(),
                 rule,
                 reason: decided.reason,
                 times: 1,
-            }),
-            None => {}
+            });
         }
         Ok(ControlFlow::Continue(()))
     }

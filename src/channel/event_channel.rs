@@ -56,9 +56,14 @@ impl EventChannel {
     /// [`GateError`]; then the operation must be refused, whatever the judgement says.
     pub fn gate(&self, event: &Event, judgement: &Judgement, policy: &Policy) -> Result<(), GateError> {
         let started = clock::instant();
-        let durability = self.config.durability.of(event.kind().family());
+        let family = event.kind().family();
+        let durability = self.config.durability.of(family);
         let result = self.gate_at(durability, event, judgement, policy);
-        metrics().gate_latency.observe(durability.as_str(), clock::micros_since(started));
+        let metrics = metrics();
+        metrics.gate_latency.observe(durability.as_str(), clock::micros_since(started));
+        metrics.events.of(event.kind()).add(1);
+        metrics.events.of(Kind::PolicyDecision).add(1);
+        metrics.decisions.of(judgement.decision).of(family).add(1);
         result
     }
 
@@ -133,6 +138,7 @@ impl EventChannel {
     /// Puts an observed event on record at the durability of its family. It has happened, so it cannot be refused: while the intake
     /// is full it waits (`on_overload: block` or `deny`) or is counted as lost (`shed`, or a journal that cannot write).
     pub fn publish(&self, event: &Event) {
+        metrics().events.of(event.kind()).add(1);
         let when_full = match self.config.on_overload {
             OnOverload::Block | OnOverload::Deny => WhenFull::Wait,
             OnOverload::Shed => WhenFull::GiveUp,

@@ -12,4 +12,4 @@ mod session;
 
 pub use config::{ChannelConfig, Durability, DurabilityConfig, OnOverload};
 pub use event_channel::{EventChannel, GateError, decision_event};
-pub use session::{Outcome, Refusal, RefusedBy, SessionChannel, Verdict};
+pub use session::{Gatekeeper, Outcome, Refusal, RefusedBy, SessionChannel, Verdict};

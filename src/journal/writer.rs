@@ -185,9 +185,15 @@ impl Writer {
         }
         self.progress.changed.notify_all();
         self.ringer.ring();
-        metrics().committed(batch.events, clock::micros_since(started), head);
+        let metrics = metrics();
+        metrics.commit_events.observe(batch.events);
+        metrics.commit_duration.observe(clock::micros_since(started));
+        metrics.journal_head.set(head);
+        let (used, capacity) = self.intake.usage();
+        metrics.channel_bytes.set(used);
+        metrics.channel_capacity.set(capacity);
         for (hop, count, ..) in undeclared {
-            metrics().lost(hop.as_str(), *count);
+            metrics.events_lost.of(hop.as_str()).add(*count);
         }
         Ok(signed)
     }

@@ -18,5 +18,6 @@ mod policy;
 mod process;
 mod proxy;
 mod redaction;
+mod run;
 mod support;
 mod vocabulary;

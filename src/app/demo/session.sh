@@ -1,6 +1,8 @@
 # What the demo records: a small build, and a few things that an agent should not do. Runs in a temporary workspace; $HOME is in it.
 # $DEMO_URL is a web server that the demo runs on this machine; $DEMO_TOKEN is a made-up token.
 
+exec 2>&1 # the terminal shows refusals where they happen
+
 say() { printf '\n\033[1m> %s\033[0m\n' "$1"; }
 [ -t 1 ] || say() { printf '\n> %s\n' "$1"; }
 
