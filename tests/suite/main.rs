@@ -13,6 +13,8 @@
 
 mod architecture;
 mod fuse;
+mod golden;
+mod metrics;
 mod policy;
 mod process;
 mod proxy;
