@@ -12,6 +12,7 @@
 )]
 
 mod architecture;
+mod config;
 mod fuse;
 mod golden;
 mod metrics;
@@ -19,4 +20,5 @@ mod policy;
 mod process;
 mod proxy;
 mod redaction;
+mod server;
 mod vocabulary;
