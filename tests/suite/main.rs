@@ -12,12 +12,16 @@
 )]
 
 mod architecture;
+mod config;
 mod fuse;
+mod golden;
 mod journal;
+mod metrics;
 mod policy;
 mod process;
 mod proxy;
 mod redaction;
 mod run;
+mod server;
 mod support;
 mod vocabulary;
