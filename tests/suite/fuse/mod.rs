@@ -3,5 +3,7 @@
 mod record;
 mod rig;
 
+mod differential;
 mod operations;
+mod semantics;
 mod xattrs;

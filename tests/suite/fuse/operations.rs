@@ -179,7 +179,9 @@ fn a_refused_operation_is_eacces_and_leaves_everything_as_it_was() {
 
 #[test]
 fn what_cannot_be_recorded_is_an_io_error_and_an_overload_is_temporary() {
-    for (by, errno) in [(RefusedBy::Policy, libc::EACCES), (RefusedBy::AuditFailure, libc::EIO), (RefusedBy::Overload, libc::EAGAIN)] {
+    for (by, errno) in
+        [(RefusedBy::Policy, libc::EACCES), (RefusedBy::AuditFailure, libc::EIO), (RefusedBy::Overload, libc::EAGAIN)]
+    {
         let Some(rig) = rig_with(prepared(), move |_| Some(by)) else { return };
         assert_eq!(fs::read(rig.at("old")).unwrap_err().raw_os_error(), Some(errno));
         assert_eq!(fs::remove_file(rig.at("old")).unwrap_err().raw_os_error(), Some(errno));

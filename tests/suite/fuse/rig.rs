@@ -113,7 +113,8 @@ impl Rig {
 
     /// Unmounts and waits for the end.
     pub fn end(mut self) {
-        umount2(&self.root, MntFlags::MNT_DETACH).unwrap();
+        // By force: a namespace that another test has copied meanwhile would keep the connection open.
+        umount2(&self.root, MntFlags::MNT_FORCE | MntFlags::MNT_DETACH).unwrap();
         self.server.take().unwrap().finish().unwrap();
         assert_eq!(self.backing_descriptors(), 0, "descriptors are left open");
     }

@@ -84,7 +84,7 @@ impl Workspace {
             Part::Size(size) => {
                 let size = i64::try_from(size).map_err(|_| Errno::EFBIG)?;
                 // fuser passes no FATTR_KILL_SUIDGID; every caller but root lacks CAP_FSETID.
-                let _acting = self.credentials.without_set_uid(caller.uid != 0);
+                let _acting = self.credentials.without_set_uid(caller.uid != 0, caller);
                 match handle {
                     Some(handle) => ftruncate(&handle.file, size),
                     None => truncate(link.path(), size),

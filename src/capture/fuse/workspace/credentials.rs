@@ -48,11 +48,13 @@ impl Credentials {
         Acting { own: Some(self) }
     }
 
-    /// Until the guard is dropped, writing to a file, and truncating it, clears its set-uid and set-gid bits.
-    pub(super) fn without_set_uid(&self, wanted: bool) -> Acting<'_> {
+    /// Until the guard is dropped, writing to a file, and truncating it, clears its set-uid and set-gid bits as it does for the caller:
+    /// one that is not executable keeps its set-gid bit where the caller is of its group.
+    pub(super) fn without_set_uid(&self, wanted: bool, caller: Caller) -> Acting<'_> {
         if !wanted || self.capabilities.effective & CAP_FSETID == 0 {
             return Acting { own: None };
         }
+        setfsgid(Gid::from_raw(caller.gid));
         let effective = self.capabilities.effective & !CAP_FSETID;
         let _ = set_thread_capabilities(Capabilities { effective, ..self.capabilities });
         Acting { own: Some(self) }

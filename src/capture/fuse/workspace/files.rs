@@ -57,7 +57,7 @@ impl Workspace {
             || translate::open(self.inodes.path(&node), flags),
             || {
                 let before = if truncates { Some(fstat(&node)?) } else { None };
-                let _acting = self.credentials.without_set_uid(truncates && caller.uid != 0);
+                let _acting = self.credentials.without_set_uid(truncates && caller.uid != 0, caller);
                 let file = self.links.reopen(node.as_fd(), OFlag::from_bits_retain(flags & PASSED_ON))?;
                 let stat = fstat(&file)?;
                 Ok((file, before.unwrap_or(stat).st_size, node.content_is_unchanged(ContentStamp::of(&stat))))
@@ -141,7 +141,7 @@ impl Workspace {
     pub(in super::super) fn write(&self, caller: Caller, handle: u64, data: &[u8], how: Write) -> Result<usize, Failure> {
         let handle = self.files.get(handle)?;
         let written = {
-            let _acting = self.credentials.without_set_uid(how.clears_set_uid);
+            let _acting = self.credentials.without_set_uid(how.clears_set_uid, caller);
             if how.append && !how.from_page_cache {
                 system_calls::append(handle.file.as_fd(), data)
             } else {
@@ -163,7 +163,9 @@ impl Workspace {
         let length = usize::try_from(length).map_err(|_| Errno::EINVAL)?;
         let read_at = i64::try_from(from_offset).map_err(|_| Errno::EINVAL)?;
         let write_at = i64::try_from(to_offset).map_err(|_| Errno::EINVAL)?;
+        let acting = self.credentials.without_set_uid(caller.uid != 0, caller);
         let copied = system_calls::copy_range((from.file.as_fd(), read_at), (to.file.as_fd(), write_at), length)?;
+        drop(acting);
         self.count_read(caller, &from, from_offset, length, Some(copied));
         self.count_write(caller, &to, to_offset, length, Some(copied));
         Ok(copied)
@@ -247,10 +249,11 @@ impl Workspace {
         Ok(synced?)
     }
 
-    pub(in super::super) fn allocate(&self, handle: u64, mode: i32, offset: u64, length: u64) -> Result<(), Failure> {
+    pub(in super::super) fn allocate(&self, caller: Caller, handle: u64, mode: i32, offset: u64, length: u64) -> Result<(), Failure> {
         let handle = self.files.get(handle)?;
         let offset = i64::try_from(offset).map_err(|_| Errno::EFBIG)?;
         let length = i64::try_from(length).map_err(|_| Errno::EFBIG)?;
+        let _acting = self.credentials.without_set_uid(caller.uid != 0, caller);
         Ok(fallocate(&handle.file, FallocateFlags::from_bits_retain(mode), offset, length)?)
     }
 
