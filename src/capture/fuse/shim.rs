@@ -337,7 +337,16 @@ impl Filesystem for Shim {
         reply.error(Errno::from_i32(Failure::Unsupported.errno() as i32));
     }
 
-    fn fallocate(&self, request: &Request, _: INodeNo, handle: FileHandle, offset: u64, length: u64, mode: i32, reply: ReplyEmpty) {
+    fn fallocate(
+        &self,
+        request: &Request,
+        _: INodeNo,
+        handle: FileHandle,
+        offset: u64,
+        length: u64,
+        mode: i32,
+        reply: ReplyEmpty,
+    ) {
         Self::reply_empty(reply, self.run(|workspace| workspace.allocate(caller(request), handle.0, mode, offset, length)));
     }
 

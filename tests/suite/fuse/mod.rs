@@ -2,8 +2,12 @@
 
 mod record;
 mod rig;
+mod xattrs;
 
+mod actors;
 mod differential;
+mod lifecycle;
 mod operations;
 mod semantics;
-mod xattrs;
+mod tools;
+mod translation;

@@ -249,7 +249,14 @@ impl Workspace {
         Ok(synced?)
     }
 
-    pub(in super::super) fn allocate(&self, caller: Caller, handle: u64, mode: i32, offset: u64, length: u64) -> Result<(), Failure> {
+    pub(in super::super) fn allocate(
+        &self,
+        caller: Caller,
+        handle: u64,
+        mode: i32,
+        offset: u64,
+        length: u64,
+    ) -> Result<(), Failure> {
         let handle = self.files.get(handle)?;
         let offset = i64::try_from(offset).map_err(|_| Errno::EFBIG)?;
         let length = i64::try_from(length).map_err(|_| Errno::EFBIG)?;
