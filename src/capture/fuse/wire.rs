@@ -102,6 +102,25 @@ impl DirectorySink for Names<'_> {
     }
 }
 
+/// Attributes of nothing.
+const BLANK: FileAttr = FileAttr {
+    ino: INodeNo::ROOT,
+    size: 0,
+    blocks: 0,
+    atime: UNIX_EPOCH,
+    mtime: UNIX_EPOCH,
+    ctime: UNIX_EPOCH,
+    crtime: UNIX_EPOCH,
+    kind: FileType::RegularFile,
+    perm: 0,
+    nlink: 0,
+    uid: 0,
+    gid: 0,
+    rdev: 0,
+    blksize: 0,
+    flags: 0,
+};
+
 /// Names with what they name.
 pub(super) struct NamesWithAttributes<'a>(pub(super) &'a mut ReplyDirectoryPlus);
 
@@ -113,8 +132,13 @@ impl NamesWithAttributes<'_> {
 }
 
 impl DirectorySink for NamesWithAttributes<'_> {
-    fn take(&mut self, _: &DirectoryEntry<'_>) -> bool {
-        false
+    /// An entry whose attributes cannot be had. The protocol has number 0 for it, which `fuser` cannot say without making the name
+    /// vanish (it is `d_ino` too). For the root's number the kernel shows the name and links nothing (`fuse_direntplus_link`), and then
+    /// forgets the root once, which the workspace does not count.
+    fn take(&mut self, entry: &DirectoryEntry<'_>) -> bool {
+        let kind = file_type(u32::from(entry.file_type) << 12);
+        let attributes = FileAttr { ino: INodeNo::ROOT, kind, ..BLANK };
+        !self.0.add(INodeNo::ROOT, entry.next, entry.name, &Duration::ZERO, &attributes, GENERATION)
     }
 
     fn take_with(&mut self, entry: &DirectoryEntry<'_>, found: &Entry) -> bool {

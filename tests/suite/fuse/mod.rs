@@ -7,6 +7,7 @@ mod xattrs;
 mod actors;
 mod differential;
 mod lifecycle;
+mod namespaces;
 mod operations;
 mod semantics;
 mod tools;

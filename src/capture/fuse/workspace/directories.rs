@@ -154,9 +154,7 @@ impl Workspace {
             match self.list_next(handle, stream, plus, sink) {
                 Ok(true) => took_any = true,
                 Ok(false) => return Ok(()),
-                // What was taken counts as looked up, so it must reach the kernel. The failure comes with the next request, or not at
-                // all: a directory that may be listed and not searched has its names listed by the request without attributes, which
-                // the kernel sends once the one with attributes has brought it past `.` and `..`.
+                // What was taken counts as looked up, so it must reach the kernel. The failure comes with the next request.
                 Err(_) if took_any => return Ok(()),
                 Err(failure) => return Err(failure),
             }
@@ -205,6 +203,8 @@ impl Workspace {
             }
             // It is gone by now, or was never there to the session.
             Err(Failure::Hidden | Failure::Backing(Errno::ENOENT)) => Ok(true),
+            // A directory that the recorder's user may list and not search shows its names.
+            Err(Failure::Backing(Errno::EACCES)) => Ok(self.offer_name(&handle.node, entry, sink)),
             Err(failure) => Err(failure),
         }
     }
