@@ -29,13 +29,24 @@ pub struct FuseConfig {
     /// How long the kernel may answer `stat(2)` and name lookups by itself, in milliseconds. Longer is faster; changes that are made
     /// outside the session are seen that much later. Opens, and all that policy decides, are never answered from this cache.
     pub attribute_timeout_ms: u64,
+    /// How many inodes the kernel may hold before it is asked to forget those that nobody has open, at least 1; each costs a descriptor
+    /// of the recorder. Absent: three quarters of the recorder's limit of open files. Fewer make for more lookups.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_inodes: Option<usize>,
     /// Whether `file_close` has the BLAKE3 of the content where the handle wrote. Closing then reads the whole file.
     pub hash_written: bool,
 }
 
 impl Default for FuseConfig {
     fn default() -> Self {
-        Self { enabled: true, file_io: FileIo::Summary, threads: 2, attribute_timeout_ms: 1_000, hash_written: false }
+        Self {
+            enabled: true,
+            file_io: FileIo::Summary,
+            threads: 2,
+            attribute_timeout_ms: 1_000,
+            max_inodes: None,
+            hash_written: false,
+        }
     }
 }
 

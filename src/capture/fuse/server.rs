@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use fuser::{Config, Session, SessionACL};
+use fuser::{Config, INodeNo, Session, SessionACL};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::config::FuseConfig;
@@ -32,6 +32,7 @@ pub struct MountedDevice {
 pub struct FuseServer {
     workspace: Arc<Workspace>,
     session: JoinHandle<io::Result<()>>,
+    pruner: JoinHandle<()>,
 }
 
 impl FuseServer {
@@ -48,9 +49,10 @@ impl FuseServer {
         actors: Arc<dyn ActorSource>,
         config: &FuseConfig,
     ) -> Result<Self, FuseError> {
-        raise_descriptor_limit();
+        let descriptors = raise_descriptor_limit();
+        let most_inodes = config.max_inodes.unwrap_or(descriptors / 4 * 3).max(1);
         let MountedDevice { device, root, mount_path, hidden } = mounted;
-        let workspace = Arc::new(Workspace::new(Setup { root, mount_path, hidden, gatekeeper, actors }, config)?);
+        let workspace = Arc::new(Workspace::new(Setup { root, mount_path, hidden, most_inodes, gatekeeper, actors }, config)?);
         let threads = config.threads.max(1);
         let clone_fd = threads > 1 && can_clone_device(device.as_fd());
         let shim = Shim::new(Arc::clone(&workspace));
@@ -59,11 +61,25 @@ impl FuseServer {
         options.clone_fd = clone_fd;
         let session =
             Session::from_fd(shim, device, SessionACL::All, options).map_err(|source| FuseError::Handshake { source })?;
-        let session = std::thread::Builder::new()
-            .name("fuse".into())
-            .spawn(move || session.run())
+        // Not on a worker: the notification waits for the directory's lock, whose holder can be waiting for a worker.
+        let notifier = session.notifier();
+        let pruned = Arc::clone(&workspace);
+        let pruner = std::thread::Builder::new()
+            .name("fuse-prune".into())
+            .spawn(move || pruned.prune(|parent, name| drop(notifier.inval_entry(INodeNo(parent), name))))
             .map_err(|source| FuseError::Thread { source })?;
-        Ok(Self { workspace, session })
+        // Once no worker is left, the pruner must not hold the device open: the kernel then fails what still waits for an answer.
+        let served = Arc::clone(&workspace);
+        let serve = move || {
+            let ended = session.run();
+            served.end_pruning();
+            ended
+        };
+        let session = std::thread::Builder::new().name("fuse".into()).spawn(serve).map_err(|source| {
+            workspace.end_pruning();
+            FuseError::Thread { source }
+        })?;
+        Ok(Self { workspace, session, pruner })
     }
 
     /// Whether the kernel has closed the connection, so that [`finish`](Self::finish) does not wait.
@@ -79,23 +95,26 @@ impl FuseServer {
     /// [`FuseError::Serving`] or [`FuseError::Panicked`] where it ended otherwise; all handles are recorded as closed then too.
     pub fn finish(self) -> Result<(), FuseError> {
         let ended = self.session.join();
+        let pruned = self.pruner.join();
         self.workspace.close_all();
-        match ended {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(source)) => Err(FuseError::Serving { source }),
-            Err(_) => Err(FuseError::Panicked),
+        match (ended, pruned) {
+            (Ok(Ok(())), Ok(())) => Ok(()),
+            (Ok(Err(source)), _) => Err(FuseError::Serving { source }),
+            (Err(_), _) | (_, Err(_)) => Err(FuseError::Panicked),
         }
     }
 }
 
-/// Where the limit cannot be raised, lookups fail with `EMFILE` once it is reached.
-fn raise_descriptor_limit() {
-    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
+/// Raises the limit of open files as far as it goes, and says how far.
+fn raise_descriptor_limit() -> usize {
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return 1_024 };
     let most = std::fs::read_to_string("/proc/sys/fs/nr_open").ok().and_then(|text| text.trim().parse().ok()).unwrap_or(hard);
-    if most > hard && setrlimit(Resource::RLIMIT_NOFILE, most, most).is_ok() {
-        return;
-    }
-    if soft < hard {
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
-    }
+    let raised = if most > hard && setrlimit(Resource::RLIMIT_NOFILE, most, most).is_ok() {
+        most
+    } else if soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() {
+        hard
+    } else {
+        soft
+    };
+    usize::try_from(raised).unwrap_or(usize::MAX)
 }

@@ -48,6 +48,30 @@ fn looking_a_name_up_again_and_again_holds_one_descriptor() {
 }
 
 #[test]
+fn the_kernel_is_asked_to_forget_what_nobody_uses_and_keeps_what_is_open() {
+    let config = FuseConfig { max_inodes: Some(200), ..FuseConfig::default() };
+    let Some(rig) = rig_with(Wish { config, ..Wish::default() }, |_| None) else { return };
+    fs::create_dir(rig.behind("many")).unwrap();
+    for number in 0..2_000 {
+        fs::write(rig.behind(&format!("many/{number}")), number.to_string()).unwrap();
+    }
+    let open: Vec<_> = (0..50).map(|number| File::open(rig.at(&format!("many/{number}"))).unwrap()).collect();
+    for number in 0..2_000 {
+        assert!(fs::metadata(rig.at(&format!("many/{number}"))).unwrap().is_file());
+    }
+    // A handle and its inode have a descriptor each.
+    wait_for("the end of most descriptors", || rig.backing_descriptors() < 200 + 2 * open.len() + 10);
+    for (number, file) in open.iter().enumerate() {
+        assert_eq!(std::io::read_to_string(file).unwrap(), number.to_string());
+        let link = fs::read_link(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(file))).unwrap();
+        assert_eq!(link, rig.at(&format!("many/{number}")), "an open file has lost its name");
+    }
+    assert_eq!(fs::read_dir(rig.at("many")).unwrap().count(), 2_000);
+    drop(open);
+    rig.end();
+}
+
+#[test]
 fn handles_that_the_kernel_does_not_release_are_recorded_as_closed_at_the_end_and_once() {
     let Some(rig) = rig() else { return };
     let mut open: Vec<_> = (0..5).map(|number| File::create(rig.at(&format!("f{number}"))).unwrap()).collect();

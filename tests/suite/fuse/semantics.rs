@@ -544,7 +544,8 @@ fn writing_clears_the_set_uid_bit_for_a_user_and_not_for_root() {
         fs::set_permissions(rig.behind(name), fs::Permissions::from_mode(0o6775)).unwrap();
     };
     let mode = |name: &str| fs::metadata(rig.behind(name)).unwrap().mode() & 0o7777;
-    let changes: [(&str, fn(&Path)); 4] = [
+    type Change = fn(&Path);
+    let changes: [(&str, Change); 4] = [
         ("written", |path| OpenOptions::new().write(true).open(path).unwrap().write_all(b"x").unwrap()),
         ("truncated", |path| OpenOptions::new().write(true).open(path).unwrap().set_len(1).unwrap()),
         ("overwritten", |path| drop(OpenOptions::new().write(true).truncate(true).open(path).unwrap())),

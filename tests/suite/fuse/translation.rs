@@ -130,6 +130,8 @@ fn the_configuration_is_strict() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn every_payload_comes_back_from_its_stored_form(bytes in prop::collection::vec(1_u8.., 0..200), mode: u32, umask: u32, flags: i32, seconds: i64, nanoseconds in 0..1_000_000_000_u32) {
         let path = || OsText::from_bytes(bytes.clone());

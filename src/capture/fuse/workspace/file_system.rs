@@ -66,6 +66,8 @@ pub(in super::super) struct Setup {
     pub(in super::super) root: OwnedFd,
     pub(in super::super) mount_path: PathBuf,
     pub(in super::super) hidden: Vec<(u64, u64)>,
+    /// How many inodes the kernel is to hold.
+    pub(in super::super) most_inodes: usize,
     pub(in super::super) gatekeeper: Arc<dyn Gatekeeper>,
     pub(in super::super) actors: Arc<dyn ActorSource>,
 }
@@ -97,7 +99,7 @@ impl Workspace {
         Ok(Self {
             hides_other_devices: hidden.iter().any(|identity| identity.device != stat.st_dev),
             hidden,
-            inodes: Inodes::new(setup.root, &stat, setup.mount_path.as_os_str()),
+            inodes: Inodes::new(setup.root, &stat, setup.mount_path.as_os_str(), setup.most_inodes),
             files: Handles::new(),
             directories: Handles::new(),
             links,

@@ -1,7 +1,7 @@
 //! The inodes that the kernel knows, each with the descriptor that it is reached by and the name that it was last looked up by.
 
 use std::collections::HashMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use nix::sys::stat::FileStat;
 
+use super::pressure::Pressure;
 use crate::capture::fuse::errno::Failure;
 use crate::event::OsText;
 
@@ -20,7 +21,8 @@ pub(in super::super) const ROOT: u64 = 1;
 const FOREIGN: u64 = 1 << 63;
 /// Names that a path is put together from at most, so that a stale ring of parents (directories swapped outside the session) ends.
 const MAX_DEPTH: usize = 65_536;
-const SHARDS: usize = 64;
+/// Parts of the table, each with a lock of its own.
+pub(in super::super) const SHARDS: usize = 64;
 
 /// Identity of an object: it keeps it for as long as a descriptor of it is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,6 +42,8 @@ pub(super) struct Node {
     /// The kernel's number for it.
     pub(super) number: u64,
     identity: Identity,
+    /// `S_IFMT` of its mode.
+    file_type: u32,
     descriptor: OwnedFd,
     /// How often the kernel was told of it, and has not forgotten it.
     lookups: AtomicU64,
@@ -71,9 +75,16 @@ impl AsFd for Node {
 }
 
 impl Node {
-    fn new(number: u64, identity: Identity, descriptor: OwnedFd, place: Option<Place>) -> Self {
-        let lookups = AtomicU64::new(1);
-        Self { number, identity, descriptor, lookups, place: Mutex::new(place), content: Mutex::new(None) }
+    fn new(number: u64, stat: &FileStat, descriptor: OwnedFd, place: Option<Place>) -> Self {
+        Self {
+            number,
+            identity: Identity::of(stat),
+            file_type: stat.st_mode & libc::S_IFMT,
+            descriptor,
+            lookups: AtomicU64::new(1),
+            place: Mutex::new(place),
+            content: Mutex::new(None),
+        }
     }
 
     fn place(&self) -> MutexGuard<'_, Option<Place>> {
@@ -103,20 +114,27 @@ pub(super) struct Inodes {
     root: Arc<Node>,
     mount_path: Box<[u8]>,
     shards: [RwLock<HashMap<u64, Arc<Node>>>; SHARDS],
+    pressure: Pressure,
 }
 
 impl Inodes {
-    /// `mount_path` is the root's absolute path as the session sees it.
-    pub(super) fn new(root: OwnedFd, stat: &FileStat, mount_path: &OsStr) -> Self {
+    /// `mount_path` is the root's absolute path as the session sees it; `most` is how many inodes the kernel is to hold.
+    pub(super) fn new(root: OwnedFd, stat: &FileStat, mount_path: &OsStr, most: usize) -> Self {
         let mut path = mount_path.as_bytes();
         while let Some(shorter) = path.strip_suffix(b"/") {
             path = shorter;
         }
         Self {
-            root: Arc::new(Node::new(ROOT, Identity::of(stat), root, None)),
+            root: Arc::new(Node::new(ROOT, stat, root, None)),
             mount_path: path.into(),
             shards: std::array::from_fn(|_| RwLock::new(HashMap::new())),
+            pressure: Pressure::new(most),
         }
+    }
+
+    /// How many there are against how many there may be.
+    pub(super) const fn pressure(&self) -> &Pressure {
+        &self.pressure
     }
 
     fn shard(&self, number: u64) -> Option<&RwLock<HashMap<u64, Arc<Node>>>> {
@@ -164,13 +182,13 @@ impl Inodes {
         parent: &Arc<Node>,
         name: &OsStr,
     ) -> Result<Arc<Node>, Failure> {
-        let identity = Identity::of(stat);
-        let node = self.take_in(identity, descriptor, parent, name)?;
+        let node = self.take_in(stat, descriptor, parent, name)?;
         node.move_to(parent, name);
         Ok(node)
     }
 
-    fn take_in(&self, identity: Identity, descriptor: OwnedFd, parent: &Arc<Node>, name: &OsStr) -> Result<Arc<Node>, Failure> {
+    fn take_in(&self, stat: &FileStat, descriptor: OwnedFd, parent: &Arc<Node>, name: &OsStr) -> Result<Arc<Node>, Failure> {
+        let identity = Identity::of(stat);
         let mut number = self.preferred_number(identity);
         loop {
             let shard = self.shard(number).ok_or(Failure::UnknownNode)?;
@@ -190,8 +208,9 @@ impl Inodes {
                         Some(node) => node,
                         None => {
                             let place = Place { parent: Arc::clone(parent), name: name.as_bytes().into() };
-                            let node = Arc::new(Node::new(number, identity, descriptor, Some(place)));
+                            let node = Arc::new(Node::new(number, stat, descriptor, Some(place)));
                             known.insert(number, Arc::clone(&node));
+                            self.pressure.one_more();
                             return Ok(node);
                         }
                     }
@@ -214,8 +233,25 @@ impl Inodes {
                 Some(_) | None => None,
             }
         };
+        if forgotten.is_some() {
+            self.pressure.one_less();
+        }
         // Closes the descriptor, after the lock.
         drop(forgotten);
+    }
+
+    /// Files and symbolic links of a part of the table that nobody has open, by their places: what the kernel can forget without anybody
+    /// noticing. Not among them: directories, which can be somebody's working directory; pipes and sockets, which the kernel opens by
+    /// itself.
+    pub(super) fn idle(&self, part: usize) -> Vec<(u64, OsString)> {
+        let Some(shard) = self.shards.get(part % SHARDS) else { return Vec::new() };
+        let idle = |node: &Arc<Node>| {
+            let unused = Arc::strong_count(node) == 1 && matches!(node.file_type, libc::S_IFREG | libc::S_IFLNK);
+            let place = node.place();
+            let place = place.as_ref().filter(|_| unused)?;
+            Some((place.parent.number, OsStr::from_bytes(&place.name).to_owned()))
+        };
+        shard.read().unwrap_or_else(PoisonError::into_inner).values().filter_map(idle).collect()
     }
 
     /// The absolute path of the node as the session sees it.

@@ -13,6 +13,7 @@ mod files;
 mod handles;
 mod inodes;
 mod names;
+mod pressure;
 mod system_calls;
 mod xattrs;
 
