@@ -101,6 +101,21 @@ pub fn clock_ticks_per_second() -> u64 {
     u64::try_from(ticks).ok().filter(|ticks| *ticks > 0).unwrap_or(100)
 }
 
+/// A child that has ended and has not been reaped (`waitid(2)` with `WNOWAIT`); `None` while all children run.
+///
+/// # Errors
+/// `ECHILD` when there is no child.
+#[expect(unsafe_code, reason = "nix's waitid fails for a child that a realtime signal ended")]
+pub fn ended_child() -> Result<Option<u32>, Errno> {
+    // SAFETY: siginfo_t is plain numbers, for which all zeroes is a value; waitid leaves it so when no child has ended.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `info` is ours and outlives the call.
+    Errno::result(unsafe { libc::waitid(libc::P_ALL, 0, &raw mut info, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT) })?;
+    // SAFETY: waitid filled the fields of a child's end in, or left them zero.
+    let pid = unsafe { info.si_pid() };
+    Ok(u32::try_from(pid).ok().filter(|pid| *pid != 0))
+}
+
 /// Reaps a child that has ended, with what it and the descendants that it waited for used (`wait4(2)`).
 ///
 /// # Errors

@@ -93,7 +93,9 @@ impl Tracker<'_> {
         let mut table = self.table();
         let adopted = match &remains {
             Some(stat) => stat.ppid == self.launcher,
-            None => process.parent == self.launcher || table.live.get(&process.parent).is_none_or(has_ended),
+            // Ends are handled in the order in which they came, so a parent that is still in the table ended later than this one, if
+            // at all, and has reaped it.
+            None => !table.live.contains_key(&process.parent),
         };
         if adopted && !table.closed {
             table.parked.entry(pid).or_default().push(process);

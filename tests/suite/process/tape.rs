@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use agentsh::capture::exec::{
-    CommandHandle, CommandOutcome, CommandSpec, Config, Gatekeeper, MountSpec, PreparedSession, Recorder, SessionSpec, run_command,
+    CommandHandle, CommandOutcome, CommandSpec, Config, Gatekeeper, MountSpec, PreparedSession, Recorder, Redact, SessionSpec, run_command,
 };
 use agentsh::channel::{Outcome, Refusal, RefusedBy, Verdict};
 use agentsh::event::{
@@ -116,6 +116,8 @@ pub struct Setup {
     pub hide: Vec<PathBuf>,
     pub config: Config,
     pub handle: Arc<CommandHandle>,
+    pub redact: Redact,
+    pub launcher: PathBuf,
 }
 
 impl Setup {
@@ -129,6 +131,8 @@ impl Setup {
             hide: Vec::new(),
             config: Config::default(),
             handle: Arc::default(),
+            redact: |argv| argv.to_vec(),
+            launcher: PathBuf::from(env!("CARGO_BIN_EXE_agentsh")),
         }
     }
 
@@ -143,7 +147,7 @@ impl Setup {
 
     pub fn open(&self) -> agentsh::capture::exec::Session {
         let spec = SessionSpec {
-            program: PathBuf::from(env!("CARGO_BIN_EXE_agentsh")),
+            program: self.launcher.clone(),
             private: self.private,
             mount: self.mount.clone(),
         };
@@ -154,7 +158,7 @@ impl Setup {
         let session = self.open();
         let command =
             CommandSpec { argv: self.argv.clone(), env: self.env.clone(), cwd: OsText::from(self.cwd.as_path()) };
-        let recorder = Recorder { gatekeeper: tape, observer: &(), redact: |argv| argv.to_vec() };
+        let recorder = Recorder { gatekeeper: tape, observer: &(), redact: self.redact };
         run_command(session, &command, recorder, &self.handle, &self.config)
     }
 }

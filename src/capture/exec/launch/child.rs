@@ -9,7 +9,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::sys::wait::WaitStatus;
 use nix::unistd::{ForkResult, chdir, getpid};
 
 use super::namespaces::{enter, hide, mount_workspace};
@@ -146,10 +146,9 @@ fn start(spec: &StartSpec, socket: &UnixStream) -> Result<(), LauncherError> {
 fn reap_all(recorder: &UnixStream) -> Result<bool, LauncherError> {
     loop {
         // Looked at before it is reaped, since then its bytes can no longer be read.
-        match waitid(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT) {
-            Ok(WaitStatus::StillAlive) => return Ok(true),
-            Ok(ended) => {
-                let Some(pid) = ended.pid().map(|pid| pid.as_raw().unsigned_abs()) else { return Ok(true) };
+        match sys::ended_child() {
+            Ok(None) => return Ok(true),
+            Ok(Some(pid)) => {
                 let bytes = procfs::io(pid);
                 let (status, usage) = sys::reap(pid)?;
                 protocol::send(recorder, &Reply::Exited(Exited { pid, status, usage: usage.into(), bytes }), None)?;
