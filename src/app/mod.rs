@@ -1,1 +1,4 @@
 //! COMPOSITION ROOT: build, pipeline, shutdown.
+
+pub mod health;
+pub mod journal;

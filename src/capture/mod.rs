@@ -5,4 +5,5 @@
 
 pub mod exec;
 pub mod fuse;
+pub mod probe;
 pub mod proxy;

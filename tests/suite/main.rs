@@ -17,6 +17,7 @@ mod journal;
 mod policy;
 mod process;
 mod proxy;
+mod readers;
 mod redaction;
 mod support;
 mod vocabulary;
