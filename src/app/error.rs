@@ -61,7 +61,9 @@ pub enum WorkspaceProblem {
     #[error("it is not a directory: name a directory with --workspace DIR")]
     NotADirectory,
     /// It is the root of the file system.
-    #[error("the root of the file system cannot be a workspace: change into the project's directory, or name it with --workspace DIR")]
+    #[error(
+        "the root of the file system cannot be a workspace: change into the project's directory, or name it with --workspace DIR"
+    )]
     Root,
     /// It lies in a workspace that is recorded already.
     #[error("it lies in {0}, which another session of agentsh has mounted: run agentsh outside of that session")]

@@ -6,8 +6,11 @@
 
 pub mod demo;
 mod error;
+pub mod health;
+pub mod journal;
 mod pipeline;
 mod policy;
+pub mod server;
 mod summary;
 mod workspace;
 

@@ -12,8 +12,8 @@ use super::summary::Summary;
 use super::workspace::Workspace;
 use crate::capture::actor::ProcActors;
 use crate::capture::exec::{
-    BlockedSignals, CommandHandle, CommandSpec, Ending, MountSpec, PreparedSession, ProcessObserver, Recorder,
-    RunningProgram, SessionSpec, run_command,
+    BlockedSignals, CommandHandle, CommandSpec, Ending, MountSpec, PreparedSession, ProcessObserver, Recorder, RunningProgram,
+    SessionSpec, run_command,
 };
 use crate::capture::fuse::{FuseServer, MountedDevice, mount_options};
 use crate::capture::proxy::ProxyServer;
@@ -72,11 +72,8 @@ pub fn run(
     // Again, since only now the data directory is sure to be there, and its real path known.
     let workspace = Workspace::open(&checked.path, journal.data_dir().root())?;
     let session_id = ids::session_id(clock::now());
-    let channel = SessionChannel::new(
-        Arc::clone(journal.channel()),
-        Arc::new(ArcSwap::new(Arc::clone(&policy))),
-        session_id.clone(),
-    );
+    let channel =
+        SessionChannel::new(Arc::clone(journal.channel()), Arc::new(ArcSwap::new(Arc::clone(&policy))), session_id.clone());
     announce(&channel, &workspace);
 
     let handle = Arc::new(CommandHandle::default());
@@ -155,12 +152,8 @@ impl Session<'_> {
         let mut prepared = PreparedSession::open(&spec)?;
         let server = match prepared.take_device() {
             Some(device) => {
-                let mounted = MountedDevice {
-                    device,
-                    root: workspace.root,
-                    mount_path: workspace.path.clone(),
-                    hidden: workspace.hidden,
-                };
+                let mounted =
+                    MountedDevice { device, root: workspace.root, mount_path: workspace.path.clone(), hidden: workspace.hidden };
                 let actors = Arc::clone(self.actors);
                 Some(FuseServer::start(mounted, Arc::new(channel.clone()), actors, fuse)?)
             }

@@ -13,11 +13,9 @@ const FROM_ENVIRONMENT: [&str; 5] = ["HOME", "USER", "TMPDIR", "XDG_CONFIG_HOME"
 /// The variables of a policy for a workspace.
 #[must_use]
 pub fn variables(workspace: &Path, environment: &Environment) -> Variables {
-    FROM_ENVIRONMENT.iter().fold(Variables::new().with("WORKSPACE", workspace), |variables, name| {
-        match environment.get(name) {
-            Some(value) => variables.with(name, OsText::from(value)),
-            None => variables,
-        }
+    FROM_ENVIRONMENT.iter().fold(Variables::new().with("WORKSPACE", workspace), |variables, name| match environment.get(name) {
+        Some(value) => variables.with(name, OsText::from(value)),
+        None => variables,
     })
 }
 
@@ -29,8 +27,7 @@ pub fn load_policy(choice: &PolicyChoice, variables: &Variables) -> Result<Polic
     let compiled = match choice {
         PolicyChoice::BuiltIn => Policy::built_in(variables),
         PolicyChoice::File(path) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|source| RunError::PolicyFile { path: path.clone(), source })?;
+            let text = std::fs::read_to_string(path).map_err(|source| RunError::PolicyFile { path: path.clone(), source })?;
             Policy::parse_and_compile(&path.display().to_string(), &text, variables)
         }
     };

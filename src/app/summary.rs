@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use serde::Serialize;
 
-use crate::event::{Kind, SessionId};
+use crate::event::{Decision, Kind, SessionId};
 use crate::journal::{Condition, DataDir, JournalError, JournalRow, ReaderStore, StoreError};
 
 /// Refusals that are listed one by one; more are only counted.
@@ -66,7 +66,7 @@ impl Summary {
         if let Some(row) = store.session(session.as_str()).map_err(store_error)? {
             summary.seqs = row.seqs;
         }
-        let denied = [of_session, Condition::Decision("deny".to_owned())];
+        let denied = [of_session, Condition::Kinds(vec![Kind::PolicyDecision]), Condition::Decisions(vec![Decision::Deny])];
         store.rows::<StoreError>(0, &denied, None, |row| summary.add_refusal(row)).map_err(store_error)?;
         let lost = [Condition::Kinds(vec![Kind::EventsLost])];
         let first = summary.seqs.0.saturating_sub(1);

@@ -6,4 +6,5 @@
 pub mod actor;
 pub mod exec;
 pub mod fuse;
+pub mod probe;
 pub mod proxy;

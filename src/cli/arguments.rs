@@ -3,7 +3,11 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use super::doctor::DoctorArgs;
+use super::events::EventsArgs;
+use super::journal::JournalCommand;
 use super::policy::PolicyCommand;
+use super::verify::VerifyArgs;
 
 /// A flight recorder for AI agents and any other command
 #[derive(Debug, clap::Parser)]
@@ -26,15 +30,36 @@ pub(super) enum Command {
     Run(RunArguments),
     /// Record a built-in session and show what it caught (no root, no network)
     Demo,
+    /// Print recorded events: filters, formats, --follow
+    Events(Box<EventsArgs>),
+    /// Check that the journal is whole, and name the seq if it is not
+    Verify(VerifyArgs),
+    /// Test what works on this machine, and say how to get the rest
+    Doctor(DoctorArgs),
+    /// How the journal stands; its key, a signed checkpoint, a rebuild
+    #[command(subcommand)]
+    Journal(JournalCommand),
     /// Check a policy, or print the built-in one
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Keep the journal open and answer health checks and metrics over HTTP
+    Server(ServerArguments),
+}
+
+/// `agentsh server`.
+#[derive(Debug, clap::Args)]
+pub(super) struct ServerArguments {
+    /// Address to listen on; loopback only [default: server.http.addr of the configuration, else 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(super) addr: Option<std::net::SocketAddr>,
 }
 
 /// `agentsh run`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit code: the command's own; 128 + N if signal N ended it; 126 refused by policy; 127 not found; 125 agentsh failed.\n\n\
-    Examples:\n  agentsh run -- make test\n  agentsh run --policy strict.yaml --workspace ~/project -- claude")]
+#[command(
+    after_help = "Exit code: the command's own; 128 + N if signal N ended it; 126 refused by policy; 127 not found; 125 agentsh failed.\n\n\
+    Examples:\n  agentsh run -- make test\n  agentsh run --policy strict.yaml --workspace ~/project -- claude"
+)]
 pub(super) struct RunArguments {
     /// Policy file [default: policies.default of the configuration, else the built-in one]
     #[arg(long, value_name = "FILE")]

@@ -7,14 +7,14 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use super::arguments::{Arguments, Command};
-use super::{demo, policy, run};
+use super::output::{FAILED, on_standard_output};
+use super::{demo, doctor, events, journal, policy, run, server, verify};
+use crate::app;
 use crate::capture::exec::{BlockedSignals, launch};
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, PolicyChoice};
+use crate::journal::DataDir;
 
-/// agentsh itself failed (DESIGN §6).
-pub(super) const FAILED: u8 = 125;
-
-/// What every subcommand may need.
+/// What a subcommand that records needs.
 pub(super) struct Context {
     pub(super) config: Config,
     pub(super) environment: Environment,
@@ -22,6 +22,13 @@ pub(super) struct Context {
     pub(super) signals: BlockedSignals,
     /// This program, to be started again as a launcher.
     pub(super) program: PathBuf,
+}
+
+impl Context {
+    /// To be made before any thread is started: see [`BlockedSignals::block`].
+    fn new(config: Config, environment: Environment) -> anyhow::Result<Self> {
+        Ok(Self { config, environment, signals: BlockedSignals::block()?, program: PathBuf::from("/proc/self/exe") })
+    }
 }
 
 /// Runs the command line and returns the process's exit code.
@@ -58,12 +65,30 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
     if let Some(data_dir) = arguments.data_dir {
         config.data_dir = std::path::absolute(data_dir)?;
     }
-    let context =
-        Context { config, environment, signals: BlockedSignals::block()?, program: PathBuf::from("/proc/self/exe") };
-    match arguments.command {
-        Command::Run(arguments) => run::run(arguments, context),
-        Command::Demo => demo::run(context),
-        Command::Policy(command) => Ok(policy::run(command)),
+    let data_dir = DataDir::at(&config.data_dir);
+    let no_color = environment.get("NO_COLOR").is_some();
+    let code = match arguments.command {
+        Command::Run(arguments) => run::run(arguments, Context::new(config, environment)?)?,
+        Command::Demo => demo::run(Context::new(config, environment)?)?,
+        Command::Events(arguments) => on_standard_output(no_color, |out| events::run(&arguments, &data_dir, out)),
+        Command::Verify(arguments) => on_standard_output(no_color, |out| verify::run(&arguments, &data_dir, out)),
+        Command::Journal(command) => on_standard_output(no_color, |out| journal::run(&command, &data_dir, &config.journal, out)),
+        Command::Doctor(arguments) => {
+            let policy = policy_outcome(&config.policies.choice(), &environment);
+            on_standard_output(no_color, |out| doctor::run(&arguments, &data_dir, &policy, out))
+        }
+        Command::Policy(command) => policy::run(command),
+        Command::Server(arguments) => server::run(&arguments, config)?,
+    };
+    Ok(code)
+}
+
+/// Whether the policy that sessions start with compiles, for `doctor`.
+fn policy_outcome(choice: &PolicyChoice, environment: &Environment) -> Result<String, String> {
+    let workspace = std::env::current_dir().unwrap_or_default();
+    match app::load_policy(choice, &app::variables(&workspace, environment)) {
+        Ok(policy) => Ok(format!("{} from {}, {} rules", policy.name(), policy.source(), policy.rule_count())),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -7,7 +7,13 @@
 mod arguments;
 mod demo;
 mod dispatch;
+pub mod doctor;
+pub mod events;
+pub mod journal;
+pub mod output;
 pub mod policy;
 mod run;
+mod server;
+pub mod verify;
 
 pub use dispatch::main;

@@ -50,7 +50,7 @@ pub(super) fn explain(ending: &Ending, request: &RunRequest) {
 }
 
 pub(super) fn exit_code(ending: &Ending) -> ExitCode {
-    ExitCode::from(u8::try_from(ending.exit_code() & 0xff).unwrap_or(super::dispatch::FAILED))
+    ExitCode::from(u8::try_from(ending.exit_code() & 0xff).unwrap_or(super::output::FAILED))
 }
 
 #[derive(serde::Serialize)]

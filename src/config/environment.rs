@@ -33,6 +33,12 @@ impl Environment {
         Self { system_file: system_file.into(), ..self }
     }
 
+    /// Every variable, by name.
+    #[must_use]
+    pub fn all(&self) -> Vec<(OsString, OsString)> {
+        self.variables.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
     /// A variable that is set and not empty.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&OsStr> {

@@ -7,6 +7,10 @@ use serde::Deserialize;
 use super::environment::Environment;
 use super::error::{ConfigError, Problem};
 use super::load::{Loaded, load};
+use crate::capture::exec::Config as ExecConfig;
+use crate::capture::fuse::{FileIo, FuseConfig};
+use crate::capture::proxy::ProxyConfig;
+use crate::journal::JournalConfig;
 use crate::serve::ServerConfig;
 
 /// The name of the policy that is part of the program.
@@ -23,9 +27,35 @@ pub struct Config {
     pub server: ServerConfig,
     /// Which policy is in force.
     pub policies: PoliciesConfig,
+    /// How events are kept.
+    pub journal: JournalConfig,
+    /// The layers of a session.
+    pub sandbox: SandboxConfig,
+    /// How much is on record.
+    pub audit: AuditConfig,
     /// The file that was read; absent when there was none.
     #[serde(skip)]
     pub file: Option<PathBuf>,
+}
+
+/// Section `sandbox`: a section for each layer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SandboxConfig {
+    /// The workspace's file system.
+    pub fuse: FuseConfig,
+    /// The session's proxy.
+    pub network: ProxyConfig,
+    /// The command and its process tree.
+    pub exec: ExecConfig,
+}
+
+/// Section `audit`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditConfig {
+    /// How much of reading and writing is on record: `summary` or `every_op`.
+    pub file_io: FileIo,
 }
 
 /// Section `policies`.
@@ -73,6 +103,7 @@ impl Config {
         let loaded: Loaded<Self> = load(explicit, environment)?;
         let mut config = loaded.value.clone();
         config.file.clone_from(&loaded.file);
+        config.sandbox.fuse.file_io = config.audit.file_io;
         let absolute =
             |key: &'static str, path: &Path| absolute(key, path, environment).map_err(|problem| loaded.fault(key, problem));
         config.data_dir = if config.data_dir.as_os_str().is_empty() {

@@ -51,3 +51,70 @@ impl<'de> Deserialize<'de> for Millis {
             .ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not a duration such as `100ms`, `2s`, `5m` or `1h`")))
     }
 }
+
+/// A number of bytes, shown to three digits in powers of 1,024.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bytes(pub u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut whole = self.0;
+        let mut tenths = 0;
+        for unit in ["B", "KiB", "MiB", "GiB", "TiB", "PiB"] {
+            if whole < 1_024 {
+                return if unit == "B" || whole >= 100 {
+                    write!(f, "{whole} {unit}")
+                } else {
+                    write!(f, "{whole}.{tenths} {unit}")
+                };
+            }
+            tenths = (whole % 1_024) * 10 / 1_024;
+            whole /= 1_024;
+        }
+        write!(f, "{whole} EiB")
+    }
+}
+
+/// A count, shown with a comma at each thousand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count(pub u64);
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.0.to_string();
+        let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+        for (at, digit) in digits.chars().enumerate() {
+            if at > 0 && (digits.len() - at).is_multiple_of(3) {
+                text.push(',');
+            }
+            text.push(digit);
+        }
+        f.pad(&text)
+    }
+}
+
+/// How long something took or is ago, shown in one unit: `850 µs`, `12 ms`, `3.2 s`, `5 min`, `2 h`, `9 days`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Age(pub u64);
+
+impl Age {
+    /// From one time to a later one, in microseconds since 1970; none if the clock was set back.
+    #[must_use]
+    pub fn between(from_us: i64, to_us: i64) -> Self {
+        Self(u64::try_from(to_us.saturating_sub(from_us)).unwrap_or(0))
+    }
+}
+
+impl fmt::Display for Age {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SECOND: u64 = 1_000_000;
+        match self.0 {
+            micros @ ..1_000 => write!(f, "{micros} µs"),
+            micros @ ..SECOND => write!(f, "{} ms", micros / 1_000),
+            micros if micros < 100 * SECOND => write!(f, "{}.{} s", micros / SECOND, micros / (SECOND / 10) % 10),
+            micros if micros < 7_200 * SECOND => write!(f, "{} min", micros / (60 * SECOND)),
+            micros if micros < 172_800 * SECOND => write!(f, "{} h", micros / (3_600 * SECOND)),
+            micros => write!(f, "{} days", micros / (86_400 * SECOND)),
+        }
+    }
+}

@@ -20,6 +20,7 @@ mod metrics;
 mod policy;
 mod process;
 mod proxy;
+mod readers;
 mod redaction;
 mod run;
 mod server;

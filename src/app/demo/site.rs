@@ -62,5 +62,9 @@ fn answer(stream: &TcpStream) -> io::Result<()> {
     }
     let body = "{\"status\": \"ok\"}\n";
     let mut stream = stream;
-    write!(stream, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+    write!(
+        stream,
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
 }

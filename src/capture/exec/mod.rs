@@ -25,5 +25,5 @@ mod tracker;
 
 pub use command::{CommandOutcome, CommandSpec, Config, Ending, ExecError, run_command};
 pub use launch::{LaunchError, MountSpec, PreparedSession, Session, SessionSpec};
-pub use recorder::{Gatekeeper, ProcessObserver, Recorder, Redact, RunningProgram};
+pub use recorder::{ProcessObserver, Recorder, Redact, RunningProgram};
 pub use signals::{BlockedSignals, CommandHandle, SignalForwarder};

@@ -1,33 +1,7 @@
 //! Whom the process layer tells what it sees: the gate, and who wants to know of programs and ends.
 
-use crate::channel::{SessionChannel, Verdict};
-use crate::event::{Actor, EventId, Kind, OsText, Payload};
-
-/// Decides and records. [`SessionChannel`] is the real one.
-pub trait Gatekeeper: Sync {
-    /// Decides an operation that is about to happen and puts both on record (G-1). May wait.
-    fn gate(&self, payload: Payload, actor: Option<Actor>, cause: Option<EventId>) -> Verdict;
-
-    /// Puts on record what has happened.
-    fn observe(&self, payload: Payload, actor: Option<Actor>, cause: Option<EventId>) -> EventId;
-
-    /// Records that an operation which was let through failed.
-    fn failed(&self, operation: EventId, kind: Kind, subject: Option<String>, actor: Option<Actor>, errno: i32);
-}
-
-impl Gatekeeper for SessionChannel {
-    fn gate(&self, payload: Payload, actor: Option<Actor>, cause: Option<EventId>) -> Verdict {
-        Self::gate(self, payload, actor, cause)
-    }
-
-    fn observe(&self, payload: Payload, actor: Option<Actor>, cause: Option<EventId>) -> EventId {
-        Self::observe(self, payload, actor, cause)
-    }
-
-    fn failed(&self, operation: EventId, kind: Kind, subject: Option<String>, actor: Option<Actor>, errno: i32) {
-        Self::failed(self, operation, kind, subject, actor, errno);
-    }
-}
+use crate::channel::Gatekeeper;
+use crate::event::{EventId, OsText};
 
 /// Is told when what is known of a process changes; other layers keep their knowledge of actors by it.
 pub trait ProcessObserver: Sync {

@@ -21,7 +21,8 @@ pub enum FileIo {
 pub struct FuseConfig {
     /// Whether the workspace is mounted at all. Without it, files are not seen and `file_rules` are not enforced.
     pub enabled: bool,
-    /// How much of reading and writing is on record.
+    /// How much of reading and writing is on record: `audit.file_io`.
+    #[serde(skip)]
     pub file_io: FileIo,
     /// Threads that answer the kernel, at least 1. More serve more processes at once; each holds a request buffer that grows to
     /// 1 MiB with the largest write.

@@ -16,7 +16,6 @@
 mod config;
 pub mod errno;
 mod error;
-mod gatekeeper;
 mod mount;
 mod server;
 mod shim;
@@ -26,6 +25,5 @@ mod workspace;
 
 pub use config::{FileIo, FuseConfig};
 pub use error::FuseError;
-pub use gatekeeper::Gatekeeper;
 pub use mount::{MountOptions, mount_options};
 pub use server::{FuseServer, MountedDevice};

@@ -11,10 +11,10 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::config::FuseConfig;
 use super::error::FuseError;
-use super::gatekeeper::Gatekeeper;
 use super::shim::Shim;
 use super::workspace::{Setup, Workspace, can_clone_device};
 use crate::capture::actor::ActorSource;
+use crate::channel::Gatekeeper;
 
 /// A device that the launcher has mounted, and what it stands for.
 pub struct MountedDevice {

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use super::connection::{open_reader, store_errors};
 use super::migrate::check_before_touching;
 use crate::encode::stored::{Columns, DecodeError};
-use crate::event::{JournaledEvent, Kind, Seq};
+use crate::event::{Decision, JournaledEvent, Kind, Seq};
 use crate::journal::error::{JournalError, StoreError};
 use crate::journal::merkle::Frontier;
 
@@ -27,13 +27,14 @@ pub enum Condition {
     Session(String),
     /// Is of one of the kinds.
     Kinds(Vec<Kind>),
-    /// Carries the verdict.
-    Decision(String),
+    /// Carries one of the verdicts, or is an operation that got one of them.
+    Decisions(Vec<Decision>),
     /// Was seen at or after the time (µs since 1970).
     Since(i64),
     /// Was seen before the time (µs since 1970).
     Until(i64),
-    /// Is about the path, something beneath it, or what the glob (`*`, `?`, `[…]`) matches.
+    /// Is about the path, something beneath it, or what it matches as a glob (`*` also matches `/`; `?`, `[…]`); for a rename or a
+    /// link, under the old name or the new.
     Path(String),
     /// Is about the host or a name beneath it.
     Host(String),
@@ -184,14 +185,8 @@ impl ReaderStore {
         limit: Option<u64>,
         mut each: impl FnMut(&JournalRow<'_>) -> Result<ControlFlow<()>, E>,
     ) -> Result<u64, E> {
-        let mut sql = String::from(
-            "SELECT seq, id, time_us, session_id, command_id, cause, kind, pid, subject, decision, rule, severity, attack, payload, leaf \
-             FROM events WHERE seq > ?",
-        );
-        let mut values = vec![Value::Integer(i64::try_from(after).unwrap_or(i64::MAX))];
-        for condition in conditions {
-            condition.write(&mut sql, &mut values);
-        }
+        let columns = "seq, id, time_us, session_id, command_id, cause, kind, pid, subject, decision, rule, severity, attack, payload, leaf";
+        let (mut sql, mut values) = select(columns, after, conditions);
         sql.push_str(" ORDER BY seq LIMIT ?");
         values.push(Value::Integer(limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(-1)));
         let mut statement = store_errors(self.connection.prepare_cached(&sql))?;
@@ -211,15 +206,35 @@ impl ReaderStore {
     /// # Errors
     /// What SQLite says.
     pub fn count_kinds(&self, conditions: &[Condition]) -> Result<BTreeMap<String, u64>, StoreError> {
-        let mut sql = String::from("SELECT kind, count(*) FROM events WHERE TRUE");
-        let mut values = Vec::new();
-        for condition in conditions {
-            condition.write(&mut sql, &mut values);
-        }
+        let (mut sql, values) = select("kind, count(*)", 0, conditions);
         sql.push_str(" GROUP BY kind");
         let mut statement = store_errors(self.connection.prepare_cached(&sql))?;
         let rows = store_errors(statement.query_map(params_from_iter(values), |row| Ok((row.get(0)?, row.get(1)?))))?;
         store_errors(rows.collect())
+    }
+
+    /// Where to start behind `after`, so that [`ReaderStore::rows`] with the same conditions gives the last `count` rows and no more.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn before_last(&self, count: u64, after: u64, conditions: &[Condition]) -> Result<u64, StoreError> {
+        let (mut sql, mut values) = select("seq", after, conditions);
+        sql.push_str(" ORDER BY seq DESC LIMIT 1 OFFSET ?");
+        values.push(Value::Integer(i64::try_from(count).unwrap_or(i64::MAX)));
+        let mut statement = store_errors(self.connection.prepare_cached(&sql))?;
+        let before: Option<u64> = store_errors(statement.query_row(params_from_iter(values), |row| row.get(0)).optional())?;
+        Ok(before.unwrap_or(after))
+    }
+
+    /// Calls `read`, and all that it reads is of one moment.
+    ///
+    /// # Errors
+    /// What SQLite or `read` says.
+    pub fn at_one_moment<T>(&self, read: impl FnOnce(&Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let transaction = store_errors(self.connection.unchecked_transaction())?;
+        let result = read(self);
+        store_errors(transaction.finish())?;
+        result
     }
 
     /// All checkpoints, oldest first.
@@ -227,9 +242,16 @@ impl ReaderStore {
     /// # Errors
     /// What SQLite says.
     pub fn checkpoints(&self) -> Result<Vec<CheckpointRow>, StoreError> {
-        self.list("SELECT tree_size, root, time_us, note FROM checkpoints ORDER BY tree_size", |row| {
-            Ok(CheckpointRow { tree_size: row.get(0)?, root: row.get(1)?, time_us: row.get(2)?, note: row.get(3)? })
-        })
+        self.list("SELECT tree_size, root, time_us, note FROM checkpoints ORDER BY tree_size", checkpoint_row)
+    }
+
+    /// The newest checkpoint.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn last_checkpoint(&self) -> Result<Option<CheckpointRow>, StoreError> {
+        let sql = "SELECT tree_size, root, time_us, note FROM checkpoints ORDER BY tree_size DESC LIMIT 1";
+        Ok(self.list(sql, checkpoint_row)?.pop())
     }
 
     /// All intakes, oldest first.
@@ -285,6 +307,10 @@ impl ReaderStore {
     }
 }
 
+fn checkpoint_row(row: &Row<'_>) -> rusqlite::Result<CheckpointRow> {
+    Ok(CheckpointRow { tree_size: row.get(0)?, root: row.get(1)?, time_us: row.get(2)?, note: row.get(3)? })
+}
+
 const SESSION_COLUMNS: &str =
     "session_id, created_us, ended_us, workspace, policy, first_seq, last_seq, events, decisions, denied";
 
@@ -300,6 +326,16 @@ fn session_row(row: &Row<'_>) -> rusqlite::Result<SessionRow> {
         decisions: row.get(8)?,
         denied: row.get(9)?,
     })
+}
+
+/// A selection of the rows behind `after` that meet all conditions, up to where the order is said.
+fn select(columns: &str, after: u64, conditions: &[Condition]) -> (String, Vec<Value>) {
+    let mut sql = format!("SELECT {columns} FROM events WHERE seq > ?");
+    let mut values = vec![Value::Integer(i64::try_from(after).unwrap_or(i64::MAX))];
+    for condition in conditions {
+        condition.write(&mut sql, &mut values);
+    }
+    (sql, values)
 }
 
 fn journal_row<'r>(row: &'r Row<'_>) -> Result<JournalRow<'r>, StoreError> {
@@ -346,13 +382,30 @@ impl Condition {
                 let kinds: Vec<Value> = kinds.iter().map(|kind| text(kind.as_str())).collect();
                 add(&format!("kind IN ({places})"), &kinds);
             }
-            Condition::Decision(decision) => add("decision = ?", &[text(decision)]),
+            Condition::Decisions(decisions) => {
+                let places = vec!["?"; decisions.len()].join(", ");
+                let words: Vec<Value> = decisions.iter().map(|decision| text(decision.as_str())).collect();
+                // A decision stands right behind its operation.
+                add(
+                    &format!(
+                        "(decision IN ({places}) OR EXISTS (SELECT 1 FROM events d WHERE d.seq = events.seq + 1 \
+                         AND d.kind = 'policy_decision' AND d.cause = events.id AND d.decision IN ({places})))"
+                    ),
+                    &[words.clone(), words].concat(),
+                );
+            }
             Condition::Since(time) => add("time_us >= ?", &[Value::Integer(*time)]),
             Condition::Until(time) => add("time_us < ?", &[Value::Integer(*time)]),
-            Condition::Path(path) if path.contains(['*', '?', '[']) => add("subject GLOB ?", &[text(path)]),
             Condition::Path(path) => {
                 let beneath = format!("{}/", path.trim_end_matches('/'));
-                add("(subject = ? OR substr(subject, 1, length(?)) = ?)", &[text(path), text(&beneath), text(&beneath)]);
+                let is_glob = Value::Integer(i64::from(path.contains(['*', '?', '['])));
+                // A name like `[id].ts` is itself too, whatever it matches as a glob.
+                add(
+                    "EXISTS (SELECT 1 FROM (SELECT subject AS path UNION ALL SELECT json_extract(payload, '$.to') \
+                     WHERE kind IN ('file_rename', 'file_link')) \
+                     WHERE path = ? OR substr(path, 1, length(?)) = ? OR (? AND path GLOB ?))",
+                    &[text(path), text(&beneath), text(&beneath), is_glob, text(path)],
+                );
             }
             Condition::Host(host) => {
                 let beneath = format!(".{host}");
@@ -377,9 +430,14 @@ impl Condition {
                 &[text(technique), text(&format!("{technique}.")), text(&format!("{technique}."))],
             ),
             Condition::Text(part) => {
-                let escaped = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-                let pattern = text(&format!("%{escaped}%"));
-                add("(subject LIKE ? ESCAPE '\\' OR payload LIKE ? ESCAPE '\\')", &[pattern.clone(), pattern]);
+                let pattern = |part: &str| {
+                    let escaped = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+                    text(&format!("%{escaped}%"))
+                };
+                // In the payload the text stands as JSON writes it: a quote has a backslash in front.
+                let json = serde_json::Value::from(part.as_str()).to_string();
+                let json = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap_or(part);
+                add("(subject LIKE ? ESCAPE '\\' OR payload LIKE ? ESCAPE '\\')", &[pattern(part), pattern(json)]);
             }
         }
     }

@@ -60,7 +60,7 @@ macro_rules! table {
 
 table! {
     events: By<Kind, Counter> = By::new(Counter::default), "agentsh_events_total", "events", ["kind"],
-        "Events that this process committed to the journal.";
+        "Events that this process handed to the channel, decisions included.";
     decisions: By<Decision, By<Family, Counter>> = By::new(|| By::new(Counter::default)), "agentsh_decisions_total", "decisions",
         ["decision", "family"], "Decisions on gated operations, by verdict and by the family of the operation.";
     gate_latency: ByWord<Histogram> = ByWord::new(DURABILITIES, || Histogram::new(Scale::MicrosAsSeconds, LATENCY)),

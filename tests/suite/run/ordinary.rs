@@ -22,8 +22,10 @@ fn a_commands_output_and_exit_code_pass_through_and_it_is_recorded() {
         assert_eq!(made(Kind::FileRename), [path("made")]);
         assert_eq!(made(Kind::FileDelete), [path("kept")]);
         let closes = place.events_of(Kind::FileClose);
-        let written: u64 =
-            closes.iter().map(|event| if let Payload::FileClose(close) = &event.event.payload { close.bytes_written } else { 0 }).sum();
+        let written: u64 = closes
+            .iter()
+            .map(|event| if let Payload::FileClose(close) = &event.event.payload { close.bytes_written } else { 0 })
+            .sum();
         assert_eq!(written, 5);
     } else {
         eprintln!("skipped: file events: the workspace cannot be mounted here");
@@ -120,7 +122,8 @@ fn a_web_request_goes_through_the_proxy_and_a_refused_one_gets_403_with_the_rule
         let _ = stream.read(&mut request).unwrap();
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello").unwrap();
     });
-    let output = place.shell(&format!("curl -s http://{address}/x; curl -s -o /dev/null -w ' %{{http_code}}' http://collector.example/"));
+    let output =
+        place.shell(&format!("curl -s http://{address}/x; curl -s -o /dev/null -w ' %{{http_code}}' http://collector.example/"));
     server.join().unwrap();
     assert_eq!(text(&output.stdout), "hello 403", "{}", text(&output.stderr));
     let statuses: Vec<_> = place

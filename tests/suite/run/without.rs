@@ -76,7 +76,8 @@ fn an_ordinary_user_with_a_fuse_device_records_files_too() {
 #[test]
 fn g10_without_a_fuse_device_the_session_goes_on_and_says_so() {
     let place = Place::new();
-    let script = "mount --bind $PLACE/workspace /dev && exec $AGENTSH run --data-dir $PLACE/data -- sh -c 'echo x > made; exit 3'";
+    let script =
+        "mount --bind $PLACE/workspace /dev && exec $AGENTSH run --data-dir $PLACE/data -- sh -c 'echo x > made; exit 3'";
     let Some(output) = in_private_mounts("no FUSE device", script, &place) else { return };
     assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
     let fuse = layer(&place, "fuse");

@@ -64,7 +64,7 @@ pub(super) fn mount_workspace(spec: &MountSpec) -> Result<Option<OwnedFd>, StepF
         Some(spec.source.as_str()),
         spec.target.as_path(),
         Some(spec.fstype.as_str()),
-        MsFlags::MS_NOSUID | MsFlags::MS_NODEV,
+        MsFlags::from_bits_truncate(spec.flags),
         Some(options.as_str()),
     )
     .map_err(|errno| StepFailure::new(Step::Mount, errno))?;

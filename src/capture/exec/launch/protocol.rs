@@ -29,6 +29,8 @@ pub struct MountSpec {
     pub fstype: String,
     /// Source for `mount(2)`; shown in the mount table.
     pub source: String,
+    /// Flags for `mount(2)` (`MS_NOSUID` …).
+    pub flags: u64,
     /// Options for `mount(2)`, without `fd=`.
     pub options: String,
     /// The device to open and to name in `fd=<number>` before the options; its descriptor comes back to the recorder.
@@ -218,11 +220,7 @@ impl From<Errno> for ProtocolError {
 }
 
 /// Sends a message; waits while the socket's buffer is full.
-pub(crate) fn send<T: Serialize>(
-    mut socket: &UnixStream,
-    message: &T,
-    fd: Option<BorrowedFd<'_>>,
-) -> Result<(), ProtocolError> {
+pub(crate) fn send<T: Serialize>(mut socket: &UnixStream, message: &T, fd: Option<BorrowedFd<'_>>) -> Result<(), ProtocolError> {
     let body = serde_json::to_vec(message)?;
     let length = u32::try_from(body.len()).ok().filter(|length| *length <= LONGEST);
     let head = length.ok_or(ProtocolError::TooLong { length: body.len() })?.to_le_bytes();
@@ -234,9 +232,7 @@ pub(crate) fn send<T: Serialize>(
 }
 
 /// Receives a message, with the descriptor that came with it; `None` when the other side has closed.
-pub(crate) fn receive<T: DeserializeOwned>(
-    socket: &UnixStream,
-) -> Result<Option<(T, Option<OwnedFd>)>, ProtocolError> {
+pub(crate) fn receive<T: DeserializeOwned>(socket: &UnixStream) -> Result<Option<(T, Option<OwnedFd>)>, ProtocolError> {
     let mut head = [0; 4];
     let (filled, fd) = match retry(|| sys::receive_with_fd(socket.as_fd(), &mut head)) {
         Ok((0, _)) | Err(Errno::ECONNRESET) => return Ok(None),

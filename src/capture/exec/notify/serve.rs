@@ -23,8 +23,7 @@ use crate::runtime::sys::{Notification, SeccompAnswer, SeccompListener};
 pub(crate) fn serve(listener: &SeccompListener, tracker: &Tracker<'_>, stop: &EventFd) {
     let mut server = Server { listener, tracker, unanswered: HashMap::new() };
     loop {
-        let mut sources =
-            [PollFd::new(listener.as_fd(), PollFlags::POLLIN), PollFd::new(stop.as_fd(), PollFlags::POLLIN)];
+        let mut sources = [PollFd::new(listener.as_fd(), PollFlags::POLLIN), PollFd::new(stop.as_fd(), PollFlags::POLLIN)];
         match poll(&mut sources, PollTimeout::NONE) {
             Err(Errno::EINTR) => continue,
             Err(_) => return,
@@ -163,8 +162,7 @@ impl Server<'_> {
 /// Children of a process, by all of its threads. None where the kernel has no such file (CONFIG_PROC_CHILDREN).
 fn children(status: &Status, tid: u32) -> Vec<u32> {
     let pid = status.tgid;
-    let threads =
-        if status.threads == Some(1) { vec![tid] } else { procfs::numbered(&format!("/proc/{pid}/task")) };
+    let threads = if status.threads == Some(1) { vec![tid] } else { procfs::numbered(&format!("/proc/{pid}/task")) };
     let lists = threads.into_iter().filter_map(|thread| procfs::read(&format!("/proc/{pid}/task/{thread}/children")).ok());
     lists.flat_map(|list| procfs::parse_children(&list).collect::<Vec<_>>()).collect()
 }

@@ -19,7 +19,7 @@ use crate::capture::actor::ActorSource;
 use crate::capture::fuse::config::{FileIo, FuseConfig};
 use crate::capture::fuse::errno::Failure;
 use crate::capture::fuse::error::FuseError;
-use crate::capture::fuse::gatekeeper::Gatekeeper;
+use crate::channel::Gatekeeper;
 use crate::channel::Outcome;
 use crate::event::{EventId, IoCounting, Payload};
 
