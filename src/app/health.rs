@@ -125,25 +125,24 @@ pub fn machine(found: &Findings) -> Vec<Check> {
         outcome("pidfd", found.pidfd, "opens"),
         match found.landlock {
             Ok(version) => Check::good("landlock", format!("version {version}")),
-            Err(refused) => {
-                Check::lacking("landlock", probe::words(refused), "boot with lsm=landlock,…; no layer of this version needs it")
-            }
+            Err(refused) => Check::lacking("landlock", probe::words(refused), "boot with lsm=landlock,…"),
         },
         cgroup(&found.cgroup),
     ]
 }
 
 fn cgroup(cgroup: &Cgroup) -> Check {
-    let unneeded = "no layer of this version needs it";
     match cgroup {
         Cgroup::V2 { path, writable: true } => Check::good("cgroup", format!("v2, {} is writable", path.display())),
         Cgroup::V2 { path, writable: false } => {
-            let remedy = format!("systemd-run --user --scope -p Delegate=yes agentsh …; {unneeded}");
-            Check::lacking("cgroup", format!("v2, {} is not writable", path.display()), remedy)
+            let found = format!("v2, {} is not writable; only limits would need it", path.display());
+            Check::lacking("cgroup", found, "systemd-run --user --scope -p Delegate=yes agentsh …")
         }
-        Cgroup::V1 => Check::lacking("cgroup", "v1 alone", format!("boot with systemd.unified_cgroup_hierarchy=1; {unneeded}")),
+        Cgroup::V1 => {
+            Check::lacking("cgroup", "v1 alone; only limits would need v2", "boot with systemd.unified_cgroup_hierarchy=1")
+        }
         Cgroup::Absent => {
-            Check::lacking("cgroup", "none is mounted", format!("mount -t cgroup2 none /sys/fs/cgroup; {unneeded}"))
+            Check::lacking("cgroup", "none is mounted; only limits would need one", "mount -t cgroup2 none /sys/fs/cgroup")
         }
     }
 }

@@ -51,7 +51,8 @@ pub fn run(command: &JournalCommand, data_dir: &DataDir, config: &JournalConfig,
         }
         JournalCommand::Rebuild => {
             let sessions = app::journal::rebuild(data_dir)?;
-            writeln!(out, "{} sessions recomputed", Count(sessions))?;
+            let noun = if sessions == 1 { "session" } else { "sessions" };
+            writeln!(out, "{} {noun} recomputed", Count(sessions))?;
         }
         JournalCommand::Checkpoint => {
             let note = app::journal::checkpoint(data_dir, config)?;
@@ -83,7 +84,7 @@ fn print(found: &JournalStatus, out: &mut Output<'_>) -> anyhow::Result<()> {
             let behind = match last.unsigned {
                 0 => String::new(),
                 // The event that records the checkpoint always comes behind it.
-                1 => ", which is all but the event that says so".to_owned(),
+                1 => ": all but the event that records this".to_owned(),
                 unsigned => format!("; {} came since", Count(unsigned)),
             };
             writeln!(out, "signed      events 1 to {}, {} ago{behind}", Count(last.tree_size), Age::between(last.time_us, now))?;
@@ -93,8 +94,7 @@ fn print(found: &JournalStatus, out: &mut Output<'_>) -> anyhow::Result<()> {
     writeln!(out, "public key  {}", found.public_key.as_deref().unwrap_or("cannot be read"))?;
     let open = if found.sessions.open > 0 { format!(" ({} without an end)", Count(found.sessions.open)) } else { String::new() };
     writeln!(out, "sessions    {}{open}", Count(found.sessions.total))?;
-    writeln!(out)?;
-    print_intakes(&found.intakes, now, out)?;
+    print_recorders(&found.intakes, now, out)?;
     let accounts = &found.accounts;
     let sum = format!(
         "offered {} = journaled {} + lost {} + in the intakes {}",
@@ -103,38 +103,48 @@ fn print(found: &JournalStatus, out: &mut Output<'_>) -> anyhow::Result<()> {
         Count(accounts.lost),
         Count(accounts.in_flight)
     );
-    let own = format!(
-        "events {} = journaled {} + the journal's own {}",
+    writeln!(out, "accounts    {sum}")?;
+    writeln!(
+        out,
+        "            events {} = journaled {} + the journal's own {}",
         Count(found.head),
         Count(accounts.journaled),
         Count(accounts.own)
-    );
+    )?;
     if accounts.differences.is_empty() {
-        writeln!(out, "{sum}\n{own}\n{}", palette.green("everything is accounted for"))?;
+        writeln!(out, "            {}", palette.green("everything is accounted for"))?;
     } else {
-        writeln!(out, "{}", palette.red("not everything is accounted for:"))?;
+        writeln!(out, "            {}", palette.red("not everything is accounted for:"))?;
         for difference in &accounts.differences {
-            writeln!(out, "  {difference}")?;
+            writeln!(out, "              {difference}")?;
         }
     }
     Ok(())
 }
 
-/// The intakes that are not simply done with, one by one; the others in one line.
-fn print_intakes(intakes: &[IntakeStatus], now: i64, out: &mut Output<'_>) -> anyhow::Result<()> {
-    let done = |intake: &&IntakeStatus| matches!(intake.state, "closed" | "recovered") && intake.lost == 0;
-    let (done, open): (Vec<_>, Vec<_>) = intakes.iter().partition(done);
-    if !open.is_empty() {
+/// How many recorders there are of each state, and those one by one that live, died, or lost something.
+fn print_recorders(intakes: &[IntakeStatus], now: i64, out: &mut Output<'_>) -> anyhow::Result<()> {
+    let counts: Vec<String> = ["live", "dead", "missing", "closed", "recovered"]
+        .into_iter()
+        .map(|state| (state, intakes.iter().filter(|intake| intake.state == state).count()))
+        .filter(|(_, count)| *count > 0)
+        .map(|(state, count)| format!("{count} {state}"))
+        .collect();
+    writeln!(out, "recorders   {}", counts.join(", "))?;
+    let done =
+        |intake: &IntakeStatus| matches!(intake.state, "closed" | "recovered") && intake.lost == 0 && intake.in_flight == 0;
+    let mut open = intakes.iter().filter(|intake| !done(intake)).peekable();
+    if open.peek().is_some() {
         let heading = format!(
-            "{:<12}  {:<9}  {:>8}  {:>9}  {:>11}  {:>11}  {:>8}  {:>9}",
-            "RECORDER", "STATE", "PID", "SINCE", "OFFERED", "JOURNALED", "LOST", "IN INTAKE"
+            "            {:<12}  {:<9}  {:>8}  {:>8}  {:>11}  {:>11}  {:>8}  {:>9}",
+            "INTAKE", "STATE", "PID", "SINCE", "OFFERED", "JOURNALED", "LOST", "IN INTAKE"
         );
         writeln!(out, "{}", out.palette().dim(heading))?;
     }
     for intake in open {
         writeln!(
             out,
-            "{:<12}  {:<9}  {:>8}  {:>9}  {:>11}  {:>11}  {:>8}  {:>9}",
+            "            {:<12}  {:<9}  {:>8}  {:>8}  {:>11}  {:>11}  {:>8}  {:>9}",
             intake.id.get(..12).unwrap_or(&intake.id),
             intake.state,
             intake.pid,
@@ -144,10 +154,6 @@ fn print_intakes(intakes: &[IntakeStatus], now: i64, out: &mut Output<'_>) -> an
             Count(intake.lost),
             Count(intake.in_flight)
         )?;
-    }
-    if !done.is_empty() {
-        let recovered = done.iter().filter(|intake| intake.state == "recovered").count();
-        writeln!(out, "{} recorders are done with: {} closed, {recovered} recovered", done.len(), done.len() - recovered)?;
     }
     Ok(())
 }

@@ -75,8 +75,9 @@ fn print(report: &Verification, data_dir: &DataDir, given: bool, out: &mut Outpu
     let palette = out.palette();
     let unsigned = match report.events.saturating_sub(report.signed_to) {
         0 => String::new(),
-        1 => " (the last event is not signed yet)".to_owned(),
-        more => format!(" (the last {} events are not signed yet)", Count(more)),
+        // The event that records a checkpoint always comes behind what the checkpoint covers.
+        1 if report.signed_to > 0 => ": all but the event that records this".to_owned(),
+        unsigned => format!(": the last {} are not signed yet", Count(unsigned)),
     };
     writeln!(out, "journal      {}", data_dir.journal().display())?;
     writeln!(out, "events       {}", Count(report.events))?;

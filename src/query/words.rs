@@ -66,7 +66,15 @@ pub fn decision(word: &str) -> Result<Decision, UnknownWord> {
 fn unknown(what: &'static str, word: &str, valid: impl Iterator<Item = &'static str>, few: bool) -> UnknownWord {
     let valid: Vec<&'static str> = valid.collect();
     let lower = word.to_lowercase();
-    let scored = valid.iter().map(|known| (strsim::jaro_winkler(&lower, known), *known));
-    let nearest = scored.filter(|(score, _)| *score >= ALIKE).max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, known)| known);
+    let scored = valid.iter().map(|known| (likeness(&lower, known), *known)).filter(|(score, _)| *score >= ALIKE);
+    // Of equally like words the first, which is the more usual one.
+    let nearest = scored.rev().max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, known)| known);
     UnknownWord { what, word: word.to_owned(), nearest, valid: if few { valid } else { Vec::new() } }
+}
+
+/// How like a known word is, as a whole or in the part that was most likely meant (`opn` for `file_open`).
+fn likeness(word: &str, known: &str) -> f64 {
+    const OF_A_PART: f64 = 0.95;
+    let parts = known.split('_').map(|part| OF_A_PART * strsim::jaro_winkler(word, part));
+    parts.fold(strsim::jaro_winkler(word, known), f64::max)
 }

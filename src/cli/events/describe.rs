@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Display;
 
 use crate::event::{
-    ApprovalOutcome, CapabilityReport, Decision, ExecStatistics, FileAccess, FileType, Kind, LayerState, OsText, Payload,
+    ApprovalOutcome, CapabilityReport, Decision, Event, ExecStatistics, FileAccess, FileType, Kind, LayerState, OsText, Payload,
     SocketNamespace, XattrOperation,
 };
 use crate::runtime::units::{Age, Bytes, Count};
@@ -87,9 +87,11 @@ pub(super) fn verb_of(payload: &Payload) -> Cow<'_, str> {
     if let Payload::HttpRequest(p) = payload { Cow::Borrowed(p.method.as_str()) } else { Cow::Borrowed(verb(payload.kind())) }
 }
 
-/// Describes an event by its payload.
-pub(super) fn describe(payload: &Payload) -> Description {
+/// Describes an event.
+pub(super) fn describe(event: &Event) -> Description {
+    let payload = &event.payload;
     let own = || payload.subject().unwrap_or_default().into_owned();
+    let session = || event.session_id.as_ref().map_or_else(String::new, |session| session.as_str().to_owned());
     let (subject, detail) = match payload {
         Payload::FileOpen(p) => (own(), access(p.access).to_owned()),
         Payload::FileCreate(p) => {
@@ -177,8 +179,8 @@ pub(super) fn describe(payload: &Payload) -> Description {
         Payload::TerminalOutput(p) => (p.data.as_text().into_owned(), String::new()),
         Payload::TerminalInput(p) => (p.data.as_text().into_owned(), String::new()),
         Payload::TerminalResize(p) => (format!("{} × {}", p.columns, p.rows), String::new()),
-        Payload::SessionCreated(p) => (own(), format!("policy {}", p.policy)),
-        Payload::SessionEnded(p) => (own(), format!("after {}", Age(p.duration_us))),
+        Payload::SessionCreated(p) => (session(), format!("in {} under policy {}", p.workspace, p.policy)),
+        Payload::SessionEnded(p) => (session(), format!("{} after {}", p.reason, Age(p.duration_us))),
         Payload::CapabilityReport(p) => (layers(p), String::new()),
         Payload::ResourceUsage(p) => {
             let cpu = p.cpu_us.map(|cpu| format!("CPU {}", Age(cpu)));

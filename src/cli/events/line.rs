@@ -44,7 +44,7 @@ impl Layout {
     /// An event with the verdict that stands behind it.
     pub(super) fn line(&self, event: &JournaledEvent, time: &Zoned, judged: Option<&Verdict>) -> String {
         let payload = &event.event.payload;
-        let description = describe(payload);
+        let description = describe(&event.event);
         let (decision, judgement) = judgement(payload, judged);
         let detail = printable(&description.detail).into_owned();
         let judgement = judgement.map(|text| printable(&text).into_owned());
@@ -66,6 +66,7 @@ impl Layout {
         let palette = self.palette;
         let verb = match event.event.severity {
             _ if matches!(payload, Payload::PolicyDecision(_)) => palette.plain(verb),
+            Severity::Informational if matches!(payload, Payload::OperationFailed(_)) => palette.yellow(verb),
             Severity::Informational => palette.plain(verb),
             Severity::Low | Severity::Medium => palette.yellow(verb),
             Severity::High | Severity::Critical | Severity::Fatal => palette.red(verb),

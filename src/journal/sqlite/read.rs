@@ -332,8 +332,9 @@ fn session_row(row: &Row<'_>) -> rusqlite::Result<SessionRow> {
 fn select(columns: &str, after: u64, conditions: &[Condition]) -> (String, Vec<Value>) {
     let mut sql = format!("SELECT {columns} FROM events WHERE seq > ?");
     let mut values = vec![Value::Integer(i64::try_from(after).unwrap_or(i64::MAX))];
+    let in_session = conditions.iter().any(|condition| matches!(condition, Condition::Session(_)));
     for condition in conditions {
-        condition.write(&mut sql, &mut values);
+        condition.write(after, in_session, &mut sql, &mut values);
     }
     (sql, values)
 }
@@ -368,7 +369,8 @@ fn journal_row<'r>(row: &'r Row<'_>) -> Result<JournalRow<'r>, StoreError> {
 }
 
 impl Condition {
-    fn write(&self, sql: &mut String, values: &mut Vec<Value>) {
+    /// Appends the condition to a selection of the rows behind `after`.
+    fn write(&self, after: u64, in_session: bool, sql: &mut String, values: &mut Vec<Value>) {
         let mut add = |clause: &str, new: &[Value]| {
             sql.push_str(" AND ");
             sql.push_str(clause);
@@ -379,8 +381,20 @@ impl Condition {
             Condition::Session(session) => add("session_id = ?", &[text(session)]),
             Condition::Kinds(kinds) => {
                 let places = vec!["?"; kinds.len()].join(", ");
-                let kinds: Vec<Value> = kinds.iter().map(|kind| text(kind.as_str())).collect();
-                add(&format!("kind IN ({places})"), &kinds);
+                let words: Vec<Value> = kinds.iter().map(|kind| text(kind.as_str())).collect();
+                if in_session {
+                    // The plus sign keeps the index of kinds out: that of sessions narrows more, and is in order.
+                    add(&format!("+kind IN ({places})"), &words);
+                } else if kinds.len() < 2 {
+                    add(&format!("kind IN ({places})"), &words);
+                } else {
+                    // Read from the index of several kinds, whole rows would have to be sorted, all of them before the first is given.
+                    let behind = Value::Integer(i64::try_from(after).unwrap_or(i64::MAX));
+                    add(
+                        &format!("seq IN (SELECT k.seq FROM events k WHERE k.seq > ? AND k.kind IN ({places}))"),
+                        &[vec![behind], words].concat(),
+                    );
+                }
             }
             Condition::Decisions(decisions) => {
                 let places = vec!["?"; decisions.len()].join(", ");

@@ -56,6 +56,8 @@ fn kinds_and_families_are_alternatives() {
 #[test]
 fn a_word_that_does_not_exist_is_refused_with_the_nearest_that_does() {
     refused("--kind file_opn", "--kind: `file_opn` is no event kind: did you mean `file_open`?");
+    refused("--kind Opn", "--kind: `Opn` is no event kind: did you mean `file_open`?");
+    refused("--kind exec", "--kind: `exec` is no event kind: did you mean `process_exec`?");
     refused("--kind zzz", "--kind: `zzz` is no event kind: docs/events.md lists them");
     refused(
         "--family files",
@@ -198,4 +200,14 @@ fn a_journal_that_is_not_there_is_named_with_what_to_do() {
     assert!(error.starts_with("there is no journal in "), "{error}");
     assert!(error.contains("agentsh run -- ls"), "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "a reader made something");
+}
+
+#[test]
+fn the_documentation_lists_every_kind_family_and_verdict() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/events.md")).unwrap();
+    let words = agentsh::event::Kind::ALL.iter().map(|kind| kind.as_str());
+    let words = words.chain(agentsh::event::Family::ALL.into_iter().map(agentsh::event::Family::as_str));
+    let words = words.chain(agentsh::event::Decision::ALL.iter().map(|decision| decision.as_str()));
+    let missing: Vec<&str> = words.filter(|word| !page.contains(&format!("`{word}`"))).collect();
+    assert_eq!(missing, Vec::<&str>::new());
 }
