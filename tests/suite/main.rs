@@ -21,4 +21,5 @@ mod process;
 mod proxy;
 mod redaction;
 mod server;
+mod setup;
 mod vocabulary;
