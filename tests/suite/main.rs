@@ -24,5 +24,6 @@ mod readers;
 mod redaction;
 mod run;
 mod server;
+mod setup;
 mod support;
 mod vocabulary;
