@@ -5,7 +5,7 @@ CARGO ?= cargo
 FLAGS ?= $(if $(CI),--locked)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench test-schedules golden clean
+.PHONY: help demo test lint bench test-schedules golden install clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do \
@@ -34,6 +34,10 @@ test-schedules: ## Explore the thread schedules of the channel
 
 golden: ## Write the committed files anew that are made from the source (schemas, docs/metrics.md, golden files)
 	UPDATE_GOLDEN=1 $(CARGO) test $(FLAGS) --test suite
+
+install: ## Build with optimisation and copy the binary to cargo's folder of programs
+	@sh scripts/setup.sh build
+	$(CARGO) install $(FLAGS) --path .
 
 clean: ## Remove what was built
 	$(CARGO) clean

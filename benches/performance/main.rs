@@ -23,13 +23,16 @@ mod start;
 
 use std::path::PathBuf;
 
+/// Measures beneath a folder and returns what the report says.
+type Section = fn(&std::path::Path) -> String;
+
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let folder = std::env::var_os("AGENTSH_BENCH_DIR")
         .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench"), PathBuf::from);
     std::fs::create_dir_all(&folder).unwrap();
     let mut report = report::Report::load();
-    let sections: [(&str, fn(&std::path::Path) -> String); 4] =
+    let sections: [(&str, Section); 4] =
         [("journal", journal::run), ("gate", gate::run), ("start", start::run), ("memory", memory::run)];
     for (name, run) in sections {
         if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {

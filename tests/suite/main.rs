@@ -13,6 +13,7 @@
 
 mod architecture;
 mod config;
+mod evidence;
 mod fuse;
 mod golden;
 mod journal;

@@ -4,8 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use agentsh::capture::fuse::Gatekeeper;
-use agentsh::channel::{Outcome, Refusal, RefusedBy, Verdict};
+use agentsh::channel::{Gatekeeper, Outcome, Refusal, RefusedBy, Verdict};
 use agentsh::event::{Actor, EventId, FileAccess, Kind, OperationFailed, OsText, Payload};
 
 /// One event, as the channel would have had it.

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use agentsh::capture::exec::{
-    CommandHandle, CommandOutcome, CommandSpec, Config, Gatekeeper, MountSpec, PreparedSession, Recorder, Redact, SessionSpec,
-    run_command,
+    CommandHandle, CommandOutcome, CommandSpec, Config, MountSpec, PreparedSession, Recorder, Redact, SessionSpec, run_command,
 };
-use agentsh::channel::{Outcome, Refusal, RefusedBy, Verdict};
+use agentsh::channel::{Gatekeeper, Outcome, Refusal, RefusedBy, Verdict};
 use agentsh::event::{Actor, CommandFinished, EventId, Kind, OperationFailed, OsText, Payload, ProcessExec, ProcessExit};
 use agentsh::runtime::{clock, ids};
 
