@@ -179,7 +179,14 @@ impl Tracker<'_> {
             signal: status.and_then(signal),
             statistics,
         };
-        let actor = Actor { pid, ppid: process.actor.ppid.or(Some(process.parent)), ..process.actor };
+        let actor = Actor {
+            pid,
+            ppid: process.actor.ppid.or(Some(process.parent)),
+            exe: process.image.file,
+            // What was read when it called exec was the name that it had before.
+            comm: process.actor.comm.filter(|_| sampled),
+            ..process.actor
+        };
         self.recorder.gatekeeper.observe(exit.into(), Some(actor), process.own_exec);
         let mut table = self.table();
         table.ended += 1;
