@@ -109,7 +109,7 @@ pub(super) struct Tracker<'a> {
     pub(super) launcher: u32,
     pub(super) launcher_exe: Option<OsText>,
     /// This process.
-    recorder_pid: u32,
+    pub(super) recorder_pid: u32,
     pub(super) view: SessionView,
     pub(super) epoll: Epoll,
     table: Mutex<Table>,
@@ -199,15 +199,15 @@ impl<'a> Tracker<'a> {
     /// Whether the number stands for a process that is in the table and has not ended. One that has ended gives its number up: the one
     /// that has it now is another.
     fn knows(&self, pid: u32) -> bool {
-        let mut table = self.table();
-        let Some(process) = table.live.get(&pid) else { return false };
-        if !has_ended(process) {
-            return true;
+        let table = self.table();
+        match table.live.get(&pid) {
+            Some(process) if has_ended(process) => {
+                self.take_out(table, pid);
+                false
+            }
+            Some(_) => true,
+            None => false,
         }
-        let Some(process) = table.live.remove(&pid) else { return false };
-        drop(table);
-        self.ended(pid, process);
-        false
     }
 
     fn insert(&self, status: &Status, pidfd: OwnedFd) -> Result<(), Errno> {

@@ -179,7 +179,9 @@ fn an_unprivileged_user_gets_the_same_session() {
     assert!(report.exits.len() >= report.execs.len(), "{report:?}");
     plan.script = "kill -9 $PPID; sleep 1000".to_owned();
     assert!(plan.start_program(&suite, &nobody).wait().unwrap().success());
-    assert_eq!(plan.report().exit_code, 125);
+    let report = plan.report();
+    assert_eq!(report.exit_code, 125);
+    assert_eq!(report.before, report.after, "what the recorder has adopted is reaped: descriptors, threads, children");
 }
 
 #[test]
