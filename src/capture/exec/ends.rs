@@ -6,6 +6,7 @@
 
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
+use std::sync::MutexGuard;
 
 use nix::errno::Errno;
 use nix::sys::epoll::{EpollEvent, EpollFlags, EpollTimeout};
@@ -13,7 +14,7 @@ use nix::sys::epoll::{EpollEvent, EpollFlags, EpollTimeout};
 use super::launch::{Exited, Reply, receive};
 use super::procfs::{self, Stat};
 use super::statistics::{self, micros};
-use super::tracker::{Process, Tracker, has_ended, token};
+use super::tracker::{Process, Table, Tracker, has_ended, token};
 use crate::event::{Actor, ExecStatistics, ProcessExit, StatisticsSource};
 use crate::runtime::{clock, sys};
 
@@ -71,26 +72,28 @@ impl Tracker<'_> {
     fn pidfd_ready(&self, ready: u64) {
         let [a, b, c, d, ..] = ready.to_le_bytes();
         let pid = u32::from_le_bytes([a, b, c, d]);
-        let mut table = self.table();
+        let table = self.table();
         match table.live.get(&pid) {
-            Some(process) if token(pid, process.generation) == ready => {}
+            Some(process) if token(pid, process.generation) == ready => self.take_out(table, pid),
             // It was taken out meanwhile, and the descriptor is closed.
-            Some(_) | None => return,
-        }
-        if let Some(process) = table.live.remove(&pid) {
-            drop(table);
-            self.ended(pid, process);
+            Some(_) | None => {}
         }
     }
 
-    /// A process that was just taken out of the table has ended: publishes that, or keeps it until the launcher has reported on it.
-    pub(super) fn ended(&self, pid: u32, process: Process) {
+    /// Takes a process that has ended out of the table and publishes that, or parks it until the launcher has reported on it.
+    ///
+    /// It goes from one place to the other under one lock, since the launcher's report may come at any time and looks in both.
+    pub(super) fn take_out(&self, mut table: MutexGuard<'_, Table>, pid: u32) {
+        let Some(process) = table.live.remove(&pid) else { return };
         let _ = self.epoll.delete(&process.pidfd);
         let remains = procfs::stat(pid).filter(|stat| stat.state == b'Z');
         // If it has been reaped the number may be another's, and so may what was just read.
         let reaped = sys::pidfd_exit_status(process.pidfd.as_fd());
         let remains = remains.filter(|_| reaped.is_none());
-        let mut table = self.table();
+        if remains.is_some_and(|stat| stat.ppid == self.recorder_pid) {
+            drop(table);
+            return self.reap_adopted(pid, process);
+        }
         let adopted = match &remains {
             Some(stat) => stat.ppid == self.launcher,
             // Ends are handled in the order in which they came, so a parent that is still in the table ended later than this one, if
@@ -104,6 +107,13 @@ impl Tracker<'_> {
         drop(table);
         let status = reaped.or_else(|| remains?.exit_status).or_else(|| sys::pidfd_exit_status(process.pidfd.as_fd()));
         self.publish_exit(pid, process, status, None, remains);
+    }
+
+    /// The launcher was killed, and the recorder has adopted what it left: it is the one to reap it.
+    fn reap_adopted(&self, pid: u32, process: Process) {
+        let bytes = procfs::io(pid);
+        let exited = sys::reap(pid).map(|(status, usage)| Exited { pid, status, usage: usage.into(), bytes }).ok();
+        self.publish_exit(pid, process, exited.map(|exited| exited.status), exited.as_ref(), None);
     }
 
     /// The launcher has reaped a child of its own.
@@ -179,7 +189,14 @@ impl Tracker<'_> {
             signal: status.and_then(signal),
             statistics,
         };
-        let actor = Actor { pid, ppid: process.actor.ppid.or(Some(process.parent)), ..process.actor };
+        let actor = Actor {
+            pid,
+            ppid: process.actor.ppid.or(Some(process.parent)),
+            exe: process.image.file,
+            // What was read when it called exec was the name that it had before.
+            comm: process.actor.comm.filter(|_| sampled),
+            ..process.actor
+        };
         self.recorder.gatekeeper.observe(exit.into(), Some(actor), process.own_exec);
         let mut table = self.table();
         table.ended += 1;
@@ -211,13 +228,12 @@ impl Tracker<'_> {
 
     /// Takes out of the table what has ended, and sees to its end.
     pub(super) fn take_ended(&self) {
-        let ended: Vec<(u32, Process)> = {
-            let mut table = self.table();
-            let pids: Vec<u32> = table.live.iter().filter(|(_, process)| has_ended(process)).map(|(pid, _)| *pid).collect();
-            pids.into_iter().filter_map(|pid| Some((pid, table.live.remove(&pid)?))).collect()
+        let ended: Vec<u32> = {
+            let table = self.table();
+            table.live.iter().filter(|(_, process)| has_ended(process)).map(|(pid, _)| *pid).collect()
         };
-        for (pid, process) in ended {
-            self.ended(pid, process);
+        for pid in ended {
+            self.take_out(self.table(), pid);
         }
     }
 }

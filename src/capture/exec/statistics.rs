@@ -157,7 +157,8 @@ impl Usage {
             wall_time_us: None,
             user_cpu_us: Some(self.user_us),
             system_cpu_us: Some(self.system_us),
-            peak_memory_bytes: Some(self.peak_memory),
+            // The kernel counts pages in batches for each CPU and may say 0 for a process that ended at once; none has no memory.
+            peak_memory_bytes: Some(self.peak_memory).filter(|bytes| *bytes > 0),
             read_bytes: bytes.map(|bytes| bytes.read),
             written_bytes: bytes.map(|bytes| bytes.written),
             voluntary_switches: Some(self.voluntary),

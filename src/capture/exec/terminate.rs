@@ -73,7 +73,10 @@ pub(super) fn end_all(tracker: &Tracker<'_>, grace: Duration) -> u64 {
     let (grace, give_up) = (start + grace, start + grace + UNKILLABLE);
     let mut asked = BTreeSet::new();
     loop {
-        tracker.take_ended();
+        if tracker.table().closed {
+            // Nobody else sees to ends any more: the launcher was killed.
+            tracker.take_ended();
+        }
         let mut running = descendants(tracker.launcher);
         for pid in &running {
             if let Some(status) = procfs::status(*pid) {

@@ -108,6 +108,8 @@ pub(super) struct Tracker<'a> {
     /// The launcher's process.
     pub(super) launcher: u32,
     pub(super) launcher_exe: Option<OsText>,
+    /// This process.
+    pub(super) recorder_pid: u32,
     pub(super) view: SessionView,
     pub(super) epoll: Epoll,
     table: Mutex<Table>,
@@ -121,6 +123,7 @@ impl<'a> Tracker<'a> {
             recorder,
             started,
             launcher,
+            recorder_pid: std::process::id(),
             launcher_exe: exe.map(|exe| OsText::from(exe.as_path())),
             view: SessionView::of(launcher),
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
@@ -159,42 +162,52 @@ impl<'a> Tracker<'a> {
         }
     }
 
-    /// Makes sure that the process is in the table, and its ancestors up to the launcher with it.
+    /// Makes sure that a process of the session is in the table, and its ancestors up to the launcher with it.
     ///
     /// # Errors
     /// `ESRCH` when it has ended.
     pub(super) fn enter(&self, status: &Status) -> Result<(), Errno> {
-        let mut lineage = Vec::new();
-        let mut next = Some(status.clone());
-        while let Some(status) = next.take() {
-            if self.knows(status.tgid) {
-                break;
-            }
-            let parent = status.ppid;
-            lineage.push(status);
-            if parent > 1 && parent != self.launcher && lineage.len() < LONGEST_LINEAGE && !self.knows(parent) {
-                next = procfs::status(parent);
+        if self.knows(status.tgid) {
+            return Ok(());
+        }
+        for ancestor in self.unknown_ancestors(status).iter().rev() {
+            let pidfd = sys::pidfd_open(ancestor.tgid).map_err(|_| Errno::ESRCH)?;
+            self.insert(ancestor, pidfd)?;
+        }
+        let pidfd = sys::pidfd_open(status.tgid).map_err(|_| Errno::ESRCH)?;
+        self.insert(status, pidfd)
+    }
+
+    /// The ancestors of a process that are not in the table, nearest first. None when the chain does not lead to the launcher or to a
+    /// process that is known: then it leads out of the session (its launcher was killed, and the recorder has adopted the process),
+    /// and what is out there is not the session's, least of all when the session is ended.
+    fn unknown_ancestors(&self, status: &Status) -> Vec<Status> {
+        let mut ancestors: Vec<Status> = Vec::new();
+        let mut parent = status.ppid;
+        while parent != self.launcher && !self.knows(parent) {
+            match procfs::status(parent) {
+                Some(status) if parent > 1 && parent != self.recorder_pid && ancestors.len() < LONGEST_LINEAGE => {
+                    parent = status.ppid;
+                    ancestors.push(status);
+                }
+                Some(_) | None => return Vec::new(),
             }
         }
-        for status in lineage.iter().rev() {
-            let pidfd = sys::pidfd_open(status.tgid).map_err(|_| Errno::ESRCH)?;
-            self.insert(status, pidfd)?;
-        }
-        Ok(())
+        ancestors
     }
 
     /// Whether the number stands for a process that is in the table and has not ended. One that has ended gives its number up: the one
     /// that has it now is another.
     fn knows(&self, pid: u32) -> bool {
-        let mut table = self.table();
-        let Some(process) = table.live.get(&pid) else { return false };
-        if !has_ended(process) {
-            return true;
+        let table = self.table();
+        match table.live.get(&pid) {
+            Some(process) if has_ended(process) => {
+                self.take_out(table, pid);
+                false
+            }
+            Some(_) => true,
+            None => false,
         }
-        let Some(process) = table.live.remove(&pid) else { return false };
-        drop(table);
-        self.ended(pid, process);
-        false
     }
 
     fn insert(&self, status: &Status, pidfd: OwnedFd) -> Result<(), Errno> {

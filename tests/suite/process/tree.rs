@@ -171,7 +171,9 @@ fn a_daemon_stays_attributed_and_is_ended_with_the_session() {
 #[test]
 fn what_ignores_sigterm_is_killed_after_the_grace() {
     let tape = Tape::default();
-    let mut setup = Setup::shell("(trap '' TERM; while :; do sleep 1000; done) & exit 0");
+    let directory = tempfile::tempdir().unwrap();
+    let script = "(trap '' TERM; : > ready; while :; do sleep 1000; done) & while ! test -e ready; do :; done; exit 0";
+    let mut setup = Setup::shell(script).cwd(directory.path());
     setup.config.termination_grace_ms = 50;
     let outcome = setup.run(&tape);
     check_links(&tape);
