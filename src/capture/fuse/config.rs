@@ -11,7 +11,8 @@ pub enum FileIo {
     /// `file_close` sums up each handle: writes exactly, reads as far as they reach the file system and not the kernel's page cache.
     #[default]
     Summary,
-    /// Also a `file_read` or `file_write` for each operation, exactly, at the price of the page cache (direct I/O).
+    /// Also a `file_read` or `file_write` for each operation, exactly, at the price of the page cache (direct I/O). Before
+    /// Linux 6.6 such a file cannot be mapped shared, as SQLite's write-ahead log needs it.
     EveryOp,
 }
 

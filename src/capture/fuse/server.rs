@@ -88,7 +88,7 @@ impl FuseServer {
         self.session.is_finished()
     }
 
-    /// Waits until the kernel has closed the connection: the mount was unmounted, or went away with its namespace. Handles that the
+    /// Waits until the kernel has closed the connection: the mount was unmounted, went away with its namespace, or was aborted. Handles that the
     /// kernel did not come to release by then are closed and recorded; everything is let go.
     ///
     /// # Errors
@@ -99,6 +99,8 @@ impl FuseServer {
         self.workspace.close_all();
         match (ended, pruned) {
             (Ok(Ok(())), Ok(())) => Ok(()),
+            // The connection was aborted: `umount -f`, or `abort` in `/sys/fs/fuse/connections`.
+            (Ok(Err(source)), Ok(())) if source.raw_os_error() == Some(libc::ECONNABORTED) => Ok(()),
             (Ok(Err(source)), _) => Err(FuseError::Serving { source }),
             (Err(_), _) | (_, Err(_)) => Err(FuseError::Panicked),
         }

@@ -1,15 +1,17 @@
 //! Programs that people run, and many processes at once, in the mount.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use agentsh::event::Payload;
+use agentsh::capture::fuse::{FileIo, FuseConfig};
+use agentsh::event::{EventId, IoCounting, Payload};
 
-use super::rig::{Rig, rig};
+use super::record::Recorded;
+use super::rig::{Rig, Wish, rig, rig_with};
 use super::xattrs;
 
 /// Runs a program in the mount; `None` where the machine does not have it.
@@ -120,23 +122,42 @@ fn tar_brings_a_tree_back_as_it_was() {
 
 #[test]
 fn sqlite_keeps_a_database_whole_with_a_write_ahead_log_and_two_writers() {
-    let Some(rig) = rig() else { return };
-    let database = rig.at("test.db");
-    let sql = |text: &str| {
-        run(&rig, "sqlite3", [OsStr::new("-cmd"), OsStr::new(".timeout 20000"), database.as_os_str(), OsStr::new(text)])
-    };
-    let Some(mode) = sql("PRAGMA journal_mode=wal; CREATE TABLE t(writer, n);") else { return rig.end() };
-    assert_eq!(mode.stdout, b"wal\n");
-    std::thread::scope(|scope| {
-        for writer in 0..2 {
-            let insert: String = (0..40).map(|n| format!("INSERT INTO t VALUES({writer}, {n});")).collect();
-            scope.spawn(move || sql(&insert));
+    for file_io in [FileIo::Summary, FileIo::EveryOp] {
+        let config = FuseConfig { file_io, ..FuseConfig::default() };
+        let Some(rig) = rig_with(Wish { config, ..Wish::default() }, |_| None) else { return };
+        let database = rig.at("test.db");
+        let sql = |text: &str| {
+            run(&rig, "sqlite3", [OsStr::new("-cmd"), OsStr::new(".timeout 20000"), database.as_os_str(), OsStr::new(text)])
+        };
+        let Some(mode) = sql("PRAGMA journal_mode=wal; CREATE TABLE t(writer, n);") else { return rig.end() };
+        assert_eq!(mode.stdout, b"wal\n");
+        std::thread::scope(|scope| {
+            for writer in 0..2 {
+                let insert: String = (0..15).map(|n| format!("INSERT INTO t VALUES({writer}, {n});")).collect();
+                scope.spawn(move || sql(&insert));
+            }
+        });
+        let result = sql("PRAGMA integrity_check; SELECT count(*), count(DISTINCT n), sum(n) FROM t;").unwrap();
+        assert_eq!(String::from_utf8(result.stdout).unwrap(), "ok\n30|15|210\n");
+        sums_agree(&rig.record.take_settled());
+        rig.end();
+    }
+}
+
+/// Where each read and write is on record, what a close sums up is what they add up to.
+fn sums_agree(events: &[Recorded]) {
+    let mut sums: HashMap<EventId, (u64, u64)> = HashMap::new();
+    for event in events {
+        let sum = sums.entry(event.cause.unwrap_or(event.id)).or_default();
+        match &event.payload {
+            Payload::FileRead(read) => sum.0 += read.size.unwrap_or(0),
+            Payload::FileWrite(write) => sum.1 += write.size.unwrap_or(0),
+            Payload::FileClose(close) if close.counting == IoCounting::EveryOp => {
+                assert_eq!((close.bytes_read, close.bytes_written), *sum, "{close:?}");
+            }
+            _ => {}
         }
-    });
-    let result = sql("PRAGMA integrity_check; SELECT count(*), count(DISTINCT n), sum(n) FROM t;").unwrap();
-    assert_eq!(String::from_utf8(result.stdout).unwrap(), "ok\n80|40|1560\n");
-    rig.record.take_settled();
-    rig.end();
+    }
 }
 
 #[test]
