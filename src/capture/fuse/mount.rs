@@ -1,5 +1,7 @@
 //! The arguments of `mount(2)` for the launcher, which opens the device and mounts it in the session's own namespace.
 
+use std::os::fd::RawFd;
+
 use nix::mount::MsFlags;
 use nix::sys::statvfs::FsFlags;
 
@@ -14,6 +16,14 @@ pub struct MountOptions {
     pub flags: MsFlags,
     /// The options of the FUSE module, but for `fd=<number>` of the opened device, which comes in front.
     pub data: String,
+}
+
+impl MountOptions {
+    /// The options with the opened device in front, as `mount(2)` wants them.
+    #[must_use]
+    pub fn data_with(&self, device: RawFd) -> String {
+        format!("fd={device},{}", self.data)
+    }
 }
 
 /// What to mount over the workspace.

@@ -85,7 +85,7 @@ fn g1_g2_g3_fifty_recorders_that_are_killed_under_load_lose_nothing_that_was_ans
             assert!(report.is_whole(), "round {round}: {:?}", report.findings);
         }
     }
-    assert!(answered.len() > 10_000, "the recorders have worked: {}", answered.len());
+    assert!(answered.len() > 1_000, "the recorders have worked: {}", answered.len());
     let store = ReaderStore::open(&folder.path().join("journal.db")).unwrap();
     let (mut next, mut found) = (1, HashSet::new());
     store

@@ -7,7 +7,7 @@ use agentsh::journal::{DataDir, Journal, JournalConfig, Verification, verify};
 
 use crate::support::{open_event, session};
 
-/// Events 1 (journal_opened) to 41, the checkpoint behind them at 42; then 43 to 63, and the last checkpoint at 64.
+/// Events 1 (`journal_opened`) to 41, the checkpoint behind them at 42; then 43 to 83, and the last checkpoint at 84.
 fn journal() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for _ in 0..2 {
@@ -81,7 +81,7 @@ fn g4_an_edit_of_any_column_is_found_at_its_seq() {
         "time_us = time_us + 1",
         "session_id = 'another'",
         "session_id = NULL",
-        "command_id = NULL",
+        "command_id = 'another'",
         "pid = pid + 1",
         "severity = 5",
         "id = zeroblob(16)",
@@ -105,7 +105,7 @@ fn g4_an_edit_with_the_leaf_of_another_event_is_found() {
 fn g4_insertions_are_found() {
     let copy = "SELECT max(seq) + 1, id, time_us, session_id, command_id, cause, kind, pid, subject, decision, rule, severity, attack, \
                 payload, leaf FROM events WHERE seq = 10";
-    let end = 86;
+    let end = 85;
     let folder = journal();
     assert_eq!(sqlite3(folder.path(), "SELECT max(seq) FROM events").1.trim(), (end - 1).to_string());
     check(&format!("INSERT INTO events {copy}"), &[end]);
@@ -137,7 +137,7 @@ fn g4_swaps_are_found_at_both_places() {
 
 #[test]
 fn g4_truncations_are_found() {
-    let end = 85;
+    let end = 84;
     check("DELETE FROM events WHERE seq > 60", &[61, end]);
     check(&format!("DELETE FROM events WHERE seq = {end}"), &[end]);
     // With the tree's own row cut back too, the signed checkpoints still cover what is gone.

@@ -42,7 +42,8 @@ fn session(workspace: &Path, script: &str) -> Launched {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let root = path_descriptor(workspace);
     let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
-    let options = mount_options(DEVICE_NUMBER, uid, gid, statvfs(workspace).unwrap().flags());
+    let options = mount_options(uid, gid, statvfs(workspace).unwrap().flags());
+    let data = options.data_with(DEVICE_NUMBER);
     let (path, device) = (CString::new(workspace.as_os_str().as_bytes()).unwrap(), CString::new(device).unwrap());
 
     let mut command = Command::new("/bin/sh");
@@ -61,7 +62,7 @@ fn session(workspace: &Path, script: &str) -> Launched {
         mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
         let opened = open(device.as_c_str(), OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())?;
         let numbered = duplicate(&opened)?;
-        mount(Some(options.source), path.as_c_str(), Some(options.fstype), options.flags, Some(options.data.as_c_str()))?;
+        mount(Some(options.source), path.as_c_str(), Some(options.fstype), options.flags, Some(data.as_str()))?;
         let descriptors = [numbered.as_raw_fd()];
         let control = [ControlMessage::ScmRights(&descriptors)];
         sendmsg::<()>(theirs.as_raw_fd(), &[IoSlice::new(b"m")], &control, MsgFlags::empty(), None)?;

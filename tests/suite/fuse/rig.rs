@@ -60,8 +60,14 @@ pub fn rig_with(wish: Wish, rule: impl Fn(&Payload) -> Option<RefusedBy> + Send 
         Err(error) => return skip(&format!("/dev/fuse cannot be opened: {error}")),
     };
     let covered = statvfs(&root).unwrap().flags();
-    let options = mount_options(device.as_raw_fd(), geteuid().as_raw(), getegid().as_raw(), covered);
-    if let Err(errno) = mount(Some(options.source), &root, Some(options.fstype), options.flags, Some(options.data.as_c_str())) {
+    let options = mount_options(geteuid().as_raw(), getegid().as_raw(), covered);
+    if let Err(errno) = mount(
+        Some(options.source),
+        &root,
+        Some(options.fstype),
+        options.flags,
+        Some(options.data_with(device.as_raw_fd()).as_str()),
+    ) {
         return skip(&format!("mount(2) of FUSE is refused: {errno}"));
     }
     let record = Record::new(rule);

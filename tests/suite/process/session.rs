@@ -11,6 +11,7 @@ use super::tape::{Setup, Tape};
 
 pub fn tmpfs(target: &Path) -> MountSpec {
     MountSpec {
+        flags: 0,
         target: OsText::from(target),
         fstype: "tmpfs".to_owned(),
         source: "agentsh-test".to_owned(),
@@ -62,7 +63,9 @@ fn g9_hidden_directories_are_empty_and_read_only_inside() {
     fs::write(directory.path().join("journal"), "the recorder's own").unwrap();
     let tape = Tape::default();
     let path = directory.path().display();
-    let mut setup = Setup::shell(&format!("test -z \"$(ls -A {path})\" || exit 1; echo x 2>/dev/null > {path}/new && exit 2; cat {path}/journal 2>/dev/null && exit 3; exit 0"));
+    let mut setup = Setup::shell(&format!(
+        "test -z \"$(ls -A {path})\" || exit 1; echo x 2>/dev/null > {path}/new && exit 2; cat {path}/journal 2>/dev/null && exit 3; exit 0"
+    ));
     setup.hide = vec![directory.path().to_owned()];
     let outcome = setup.run(&tape);
     assert_eq!(outcome.ending.exit_code(), 0, "1: not empty, 2: writable, 3: readable");
@@ -116,7 +119,10 @@ fn standard_streams_and_other_descriptors_reach_the_command_untouched() {
     let tape = Tape::default();
     let directory = tempfile::tempdir().unwrap();
     let listing = directory.path().join("listing");
-    let script = format!("readlink /proc/$$/fd/0 /proc/$$/fd/1 /proc/$$/fd/2 > {file}; exec ls -1 /proc/self/fd >> {file}", file = listing.display());
+    let script = format!(
+        "readlink /proc/$$/fd/0 /proc/$$/fd/1 /proc/$$/fd/2 > {file}; exec ls -1 /proc/self/fd >> {file}",
+        file = listing.display()
+    );
     let outcome = Setup::shell(&script).run(&tape);
     assert_eq!(outcome.ending.exit_code(), 0);
     let listed = fs::read_to_string(&listing).unwrap();
@@ -132,6 +138,7 @@ fn standard_streams_and_other_descriptors_reach_the_command_untouched() {
 /// Whether a descriptor of this process closes on exec; one that was closed meanwhile does.
 fn closes_on_exec(entry: &fs::DirEntry) -> bool {
     let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", entry.file_name().display())).unwrap_or_default();
-    let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).map(|flags| u32::from_str_radix(flags.trim(), 8).unwrap());
+    let flags =
+        info.lines().find_map(|line| line.strip_prefix("flags:")).map(|flags| u32::from_str_radix(flags.trim(), 8).unwrap());
     flags.is_none_or(|flags| flags & libc::O_CLOEXEC.unsigned_abs() != 0)
 }
