@@ -10,8 +10,9 @@
 //! `file_close`; a request that fails, or panics, ends with an error number for its caller and with nothing else.
 //! Never: a path of the session is opened as a path, or a lock is held across a system call on the backing file system.
 //!
-//! The path of an event is put together from the names that the session used when the event is made. A rename of a directory above
-//! at that very moment can make it the old or the new path.
+//! The path of an event is put together, when the event is made, from the names by which the session last looked things up. A rename of
+//! a directory above at that very moment can make it the old or the new path. A file with several names is looked up by each use, so the
+//! name is the one that was used; for `attribute_timeout_ms` after it got its second name it can be the other.
 
 mod config;
 pub mod errno;

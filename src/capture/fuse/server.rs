@@ -39,7 +39,8 @@ impl FuseServer {
     /// Answers the kernel's handshake and starts the workers.
     ///
     /// Each inode that the kernel knows costs a descriptor, so the process's soft limit of open files is raised to the hard one, and
-    /// the hard one to the system's where that is allowed.
+    /// the hard one to the system's where that is allowed. Processes that are started later inherit it: whoever starts the session's
+    /// command gives it the former limits back.
     ///
     /// # Errors
     /// [`FuseError`]; then the device is closed and the mount is dead.

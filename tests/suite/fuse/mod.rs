@@ -5,10 +5,13 @@ mod rig;
 mod xattrs;
 
 mod actors;
+mod content;
 mod differential;
 mod lifecycle;
+mod names;
 mod namespaces;
 mod operations;
-mod semantics;
+
 mod tools;
 mod translation;
+mod users;

@@ -1,8 +1,8 @@
 //! The file system's semantics over a backing directory: what each operation of the session does, which gate it passes, what it
 //! leaves on record. It knows nothing of FUSE's wire format.
 //!
-//! Guarantees and limits: `capture::fuse`. An inode holds one descriptor (`O_PATH`) for as long as the kernel holds the inode; a handle
-//! holds one from its open to its release.
+//! Guarantees and limits: `capture::fuse`. An inode holds one descriptor (`O_PATH`) for as long as the kernel holds the inode, and
+//! the kernel is asked to forget some before there are too many (`pressure`); a handle holds one from its open to its release.
 
 mod attributes;
 mod credentials;
