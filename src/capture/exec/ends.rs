@@ -84,7 +84,8 @@ impl Tracker<'_> {
     ///
     /// It goes from one place to the other under one lock, since the launcher's report may come at any time and looks in both.
     pub(super) fn take_out(&self, mut table: MutexGuard<'_, Table>, pid: u32) {
-        let Some(process) = table.live.remove(&pid) else { return };
+        let Some(mut process) = table.live.remove(&pid) else { return };
+        table.published.extend(process.unreaped.drain(..));
         let _ = self.epoll.delete(&process.pidfd);
         let remains = procfs::stat(pid).filter(|stat| stat.state == b'Z');
         // If it has been reaped the number may be another's, and so may what was just read.
@@ -107,6 +108,9 @@ impl Tracker<'_> {
         drop(table);
         let status = reaped.or_else(|| remains?.exit_status).or_else(|| sys::pidfd_exit_status(process.pidfd.as_fd()));
         self.publish_exit(pid, process, status, None, remains);
+        if let Some(stat) = remains {
+            self.published_unreaped(pid, stat.ppid);
+        }
     }
 
     /// The launcher was killed, and the recorder has adopted what it left: it is the one to reap it.
@@ -131,11 +135,12 @@ impl Tracker<'_> {
             process = table.live.remove(&pid);
         }
         let is_command = table.command == Some(pid);
+        let is_published = process.is_none() && table.published.remove(&pid);
         drop(table);
         match process {
             Some(process) => self.publish_exit(pid, process, Some(exited.status), Some(exited), None),
             // It was never seen: an orphan that started no program and was killed.
-            None if !is_command => {
+            None if !is_command && !is_published => {
                 let exit = ProcessExit {
                     path: None,
                     exit_code: exit_code(exited.status),

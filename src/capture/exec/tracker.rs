@@ -4,7 +4,7 @@
 //! its end is published, which happens once: whoever takes it out of the table publishes. A process that execs nothing and is killed
 //! by a signal while its parent lives and waits for it is never seen; no call of its own passes the recorder.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -70,8 +70,14 @@ pub(super) struct Process {
     pub(super) sample: Option<(Sample, i32)>,
     /// Bytes of its children that have ended, theirs included.
     pub(super) children_bytes: Bytes,
+    /// Children whose end was published and that it had not waited for then. At most about twice what it really leaves unreaped, or
+    /// [`FEW_UNREAPED`].
+    pub(super) unreaped: Vec<u32>,
     attempt: Option<Attempt>,
 }
+
+/// Children that are kept in [`Process::unreaped`] without looking again.
+const FEW_UNREAPED: usize = 128;
 
 #[derive(Debug, Default)]
 pub(super) struct Table {
@@ -79,6 +85,8 @@ pub(super) struct Table {
     pub(super) live: HashMap<u32, Process>,
     /// Processes that have ended and whose figures the launcher is about to report.
     pub(super) parked: HashMap<u32, Vec<Process>>,
+    /// Processes whose end was published, and on whom the launcher will report because their parent left them to it.
+    pub(super) published: HashSet<u32>,
     /// What the session's command runs, or ran.
     pub(super) root: Image,
     /// The process that is, or will be, the command.
@@ -216,6 +224,12 @@ impl<'a> Tracker<'a> {
         if table.live.contains_key(&pid) {
             return Ok(());
         }
+        // Looked at under the lock: what has ended may have left the table before, and would be published again.
+        if pidfd_ended(&pidfd) {
+            return Err(Errno::ESRCH);
+        }
+        // The number is a new process's now.
+        table.published.remove(&pid);
         let image = match table.live.get(&status.ppid) {
             Some(parent) => parent.image.clone(),
             None if table.command == Some(pid) => Image { file: self.launcher_exe.clone(), ..Image::default() },
@@ -236,6 +250,7 @@ impl<'a> Tracker<'a> {
             actor: Actor::default(),
             sample: None,
             children_bytes: Bytes::default(),
+            unreaped: Vec::new(),
             attempt: None,
         };
         table.live.insert(pid, process);
@@ -323,6 +338,27 @@ impl<'a> Tracker<'a> {
         }
     }
 
+    /// A process's end was published while its parent had not waited for it.
+    pub(super) fn published_unreaped(&self, pid: u32, parent: u32) {
+        let mut table = self.table();
+        match table.live.get_mut(&parent) {
+            Some(process) => {
+                if process.unreaped.len() >= FEW_UNREAPED && process.unreaped.len().is_power_of_two() {
+                    process.unreaped.retain(|child| sys::pidfd_open(*child).is_ok());
+                }
+                process.unreaped.push(pid);
+            }
+            None => drop(table.published.insert(pid)),
+        }
+    }
+
+    /// The children that a process has when it calls `exit_group(2)`: what it has not waited for by now the launcher will.
+    pub(super) fn leaves_behind(&self, pid: u32, children: &[u32]) {
+        if let Some(process) = self.table().live.get_mut(&pid) {
+            process.unreaped.retain(|child| children.contains(child));
+        }
+    }
+
     /// Keeps what was read of a process that calls `exit_group(2)`, and adds its bytes to its parent's children.
     pub(super) fn sampled(&self, pid: u32, actor: Actor, sample: Sample, code: i32) {
         let mut table = self.table();
@@ -339,7 +375,11 @@ impl<'a> Tracker<'a> {
 
 /// Whether the process behind an entry has ended.
 pub(super) fn has_ended(process: &Process) -> bool {
-    let mut source = [PollFd::new(process.pidfd.as_fd(), PollFlags::POLLIN)];
+    pidfd_ended(&process.pidfd)
+}
+
+fn pidfd_ended(pidfd: &OwnedFd) -> bool {
+    let mut source = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
     poll(&mut source, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
 }
 

@@ -182,6 +182,39 @@ fn what_ignores_sigterm_is_killed_after_the_grace() {
 }
 
 #[test]
+fn a_child_that_its_parent_never_waits_for_has_one_end() {
+    if !has("python3") {
+        return;
+    }
+    // The middle process leaves twenty children that have ended to the launcher: ten that ran a program, ten that did not. It waits a
+    // while, so that their ends are published before they are reaped.
+    let script = "import os, time\n\
+        middle = os.fork()\n\
+        if middle == 0:\n\
+        \x20   children = []\n\
+        \x20   for number in range(20):\n\
+        \x20       child = os.fork()\n\
+        \x20       if child == 0: os.execv('/bin/true', ['true']) if number % 2 else os._exit(3)\n\
+        \x20       children.append(child)\n\
+        \x20   while any(open(f'/proc/{child}/stat').read().rsplit(')', 1)[1].split()[0] != 'Z' for child in children): pass\n\
+        \x20   time.sleep(0.05)\n\
+        \x20   os.kill(os.getpid(), 9) if SIGNAL else os._exit(0)\n\
+        os.waitpid(middle, 0)\n\
+        time.sleep(0.05)\n";
+    for signal in ["0", "1"] {
+        let tape = Tape::default();
+        let outcome = Setup::new([python().as_str(), "-c", &script.replace("SIGNAL", signal)]).run(&tape);
+        check_links(&tape);
+        assert_eq!(outcome.ending.exit_code(), 0);
+        let mut pids: Vec<_> = tape.exits().iter().map(|(event, _)| event.actor.as_ref().unwrap().pid).collect();
+        assert_eq!(pids.len(), 22, "twenty, the middle one, and the command");
+        pids.sort_unstable();
+        pids.dedup();
+        assert_eq!(pids.len(), 22, "each once");
+    }
+}
+
+#[test]
 fn an_orphan_that_was_never_seen_and_is_killed_has_an_end() {
     if !has("python3") {
         return;

@@ -143,7 +143,9 @@ impl Server<'_> {
         self.tracker.settle_attempt(pid);
         let children_bytes = self.tracker.table().live.get(&pid).map(|process| process.children_bytes).unwrap_or_default();
         let sample = statistics::sample(status, call.tid, children_bytes);
-        for child in children(status, call.tid) {
+        let children = children(status, call.tid);
+        self.tracker.leaves_behind(pid, &children);
+        for child in children {
             if let Some(child) = procfs::status(child) {
                 let _ = self.tracker.enter(&child);
             }
