@@ -7,7 +7,10 @@ use std::sync::Arc;
 use crate::event::{Decision, Event};
 
 /// A compiled policy.
-pub struct Policy {}
+pub struct Policy {
+    /// What it wants when the journal cannot write.
+    pub on_audit_failure: OnAuditFailure,
+}
 
 /// What a policy says about one operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,9 +32,10 @@ impl Policy {
 }
 
 /// What a policy wants when the journal cannot write (G-8).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Default, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnAuditFailure {
     /// Refuse.
+    #[default]
     Deny,
     /// Let through.
     Allow,
@@ -41,7 +45,7 @@ impl Policy {
     /// What it wants when the journal cannot write.
     #[must_use]
     pub fn on_audit_failure(&self) -> OnAuditFailure {
-        OnAuditFailure::Deny
+        self.on_audit_failure
     }
 
     /// SHA-256 of the text, in hex.

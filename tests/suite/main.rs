@@ -12,6 +12,7 @@
 )]
 
 mod architecture;
+mod channel;
 mod fuse;
 mod journal;
 mod policy;

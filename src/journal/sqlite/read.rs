@@ -4,12 +4,12 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::connection::{open_reader, store_errors};
-use super::migrate::check_before_touching;
-use crate::encode::stored::{Columns, DecodeError};
-use crate::event::{JournaledEvent, Kind, Seq};
+use super::filter::Condition;
+use super::migrate::{check_before_touching, check_opened};
+use super::row::{JournalRow, Page, UnreadableRow};
 use crate::journal::error::{JournalError, StoreError};
 use crate::journal::merkle::Frontier;
 
@@ -17,55 +17,6 @@ use crate::journal::merkle::Frontier;
 pub struct ReaderStore {
     connection: Connection,
     path: PathBuf,
-}
-
-/// What a row must be like. Conditions of a list all hold.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Condition {
-    /// Belongs to the session.
-    Session(String),
-    /// Is of one of the kinds.
-    Kinds(Vec<Kind>),
-    /// Carries the verdict.
-    Decision(String),
-    /// Was seen at or after the time (µs since 1970).
-    Since(i64),
-    /// Was seen before the time (µs since 1970).
-    Until(i64),
-    /// Is about the path, something beneath it, or what the glob (`*`, `?`, `[…]`) matches.
-    Path(String),
-    /// Is about the host or a name beneath it.
-    Host(String),
-    /// Belongs to the command with that id, or was done by or starts the program of that path or name.
-    Command(String),
-    /// Was done by the process.
-    Pid(u32),
-    /// Names the technique or one of its sub-techniques.
-    Technique(String),
-    /// Has the text in its subject or payload, whatever its case.
-    Text(String),
-}
-
-/// One row of `events`, borrowed from the statement.
-pub struct JournalRow<'r> {
-    /// Position.
-    pub seq: u64,
-    /// All columns but `seq` and `leaf`.
-    pub columns: Columns<'r>,
-    /// Hash of the leaf, as stored.
-    pub leaf: &'r [u8],
-}
-
-impl JournalRow<'_> {
-    /// The typed event.
-    ///
-    /// # Errors
-    /// [`DecodeError`] when a column holds no value of its type.
-    pub fn to_event(&self) -> Result<JournaledEvent, DecodeError> {
-        let event = self.columns.to_event()?;
-        let seq = Seq::new(self.seq).ok_or(DecodeError::Value { column: "seq" })?;
-        Ok(JournaledEvent { seq, kind: event.kind(), event })
-    }
 }
 
 /// One row of `checkpoints`.
@@ -133,6 +84,7 @@ impl ReaderStore {
             return Err(JournalError::Missing { path: path.parent().unwrap_or(path).to_owned() });
         }
         let connection = open_reader(path).map_err(|source| JournalError::Store { path: path.to_owned(), source })?;
+        check_opened(&connection, path)?;
         Ok(Self { connection, path: path.to_owned() })
     }
 
@@ -172,7 +124,8 @@ impl ReaderStore {
     }
 
     /// Calls `each` for the rows behind `after` that meet all conditions, in order, at most `limit` of them. Returns how many there
-    /// were. All rows are of one moment.
+    /// were. The rows are those that were there when it was called; SQLite reads them a page at a time and is left alone while
+    /// `each` runs, so that a slow one does not keep the log from being emptied.
     ///
     /// # Errors
     /// What SQLite or `each` says.
@@ -183,26 +136,72 @@ impl ReaderStore {
         limit: Option<u64>,
         mut each: impl FnMut(&JournalRow<'_>) -> Result<ControlFlow<()>, E>,
     ) -> Result<u64, E> {
+        self.rows_or_wrecks(after, conditions, limit, |row| match row {
+            Ok(row) => each(&row),
+            Err(UnreadableRow { seq, what }) => Err(StoreError::Damaged(format!("seq {seq}: {what}")).into()),
+        })
+    }
+
+    /// As [`ReaderStore::rows`], with the rows that hold what no recorder writes.
+    ///
+    /// # Errors
+    /// What SQLite or `each` says.
+    pub(crate) fn rows_or_wrecks<E: From<StoreError>>(
+        &self,
+        after: u64,
+        conditions: &[Condition],
+        limit: Option<u64>,
+        mut each: impl FnMut(Result<JournalRow<'_>, UnreadableRow>) -> Result<ControlFlow<()>, E>,
+    ) -> Result<u64, E> {
         let mut sql = String::from(
             "SELECT seq, id, time_us, session_id, command_id, cause, kind, pid, subject, decision, rule, severity, attack, payload, leaf \
-             FROM events WHERE seq > ?",
+             FROM events WHERE seq > ? AND seq <= ?",
         );
-        let mut values = vec![Value::Integer(i64::try_from(after).unwrap_or(i64::MAX))];
+        let integer = |number: u64| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
+        let head = integer(self.head()?);
+        let mut fixed = Vec::new();
         for condition in conditions {
-            condition.write(&mut sql, &mut values);
+            condition.write(&mut sql, &mut fixed);
         }
         sql.push_str(" ORDER BY seq LIMIT ?");
-        values.push(Value::Integer(limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(-1)));
         let mut statement = store_errors(self.connection.prepare_cached(&sql))?;
-        let mut rows = store_errors(statement.query(params_from_iter(values)))?;
-        let mut count = 0;
-        while let Some(row) = store_errors(rows.next())? {
-            count += 1;
-            if each(&journal_row(row)?)?.is_break() {
-                break;
+        let mut page = Page::default();
+        let (mut after, mut count) = (after, 0);
+        loop {
+            let mut values = vec![integer(after), head.clone()];
+            values.extend_from_slice(&fixed);
+            values.push(limit.map_or(Value::Integer(-1), |limit| integer(limit - count)));
+            page.fill(&mut statement, &values)?;
+            for row in page.rows() {
+                count += 1;
+                if each(row)?.is_break() {
+                    return Ok(count);
+                }
+            }
+            match page.last_seq() {
+                Some(last) if page.more => after = last,
+                _ => return Ok(count),
             }
         }
-        Ok(count)
+    }
+
+    /// Runs `work` with all reads of one moment. The log cannot be emptied meanwhile.
+    ///
+    /// # Errors
+    /// What SQLite or `work` says.
+    pub(crate) fn at_one_moment<T, E: From<StoreError>>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        store_errors(self.connection.execute_batch("BEGIN; SELECT 1 FROM tree;"))?;
+        let done = work();
+        store_errors(self.connection.execute_batch("COMMIT"))?;
+        done
+    }
+
+    /// Positions of rows that stand before the first, where no recorder writes.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub(crate) fn seqs_before_the_first(&self) -> Result<Vec<i64>, StoreError> {
+        self.list("SELECT seq FROM events WHERE seq < 1 ORDER BY seq", |row| row.get(0))
     }
 
     /// All checkpoints, oldest first.
@@ -270,88 +269,5 @@ impl ReaderStore {
         let mut statement = store_errors(self.connection.prepare_cached(sql))?;
         let rows = store_errors(statement.query_map([], read))?;
         store_errors(rows.collect())
-    }
-}
-
-fn journal_row<'r>(row: &'r Row<'_>) -> Result<JournalRow<'r>, StoreError> {
-    let damaged = |column: &'static str| {
-        move |error: rusqlite::types::FromSqlError| StoreError::Damaged(format!("column `{column}`: {error}"))
-    };
-    let value = |index: usize| store_errors(row.get_ref(index));
-    let text = |index: usize, column| value(index)?.as_str().map_err(damaged(column));
-    let maybe_text = |index: usize, column| value(index)?.as_str_or_null().map_err(damaged(column));
-    let integer = |index: usize, column| value(index)?.as_i64().map_err(damaged(column));
-    Ok(JournalRow {
-        seq: u64::try_from(integer(0, "seq")?).map_err(|_| StoreError::Damaged("a negative seq".to_owned()))?,
-        columns: Columns {
-            id: value(1)?.as_blob().map_err(damaged("id"))?,
-            time_us: integer(2, "time_us")?,
-            session_id: maybe_text(3, "session_id")?,
-            command_id: maybe_text(4, "command_id")?,
-            cause: value(5)?.as_blob_or_null().map_err(damaged("cause"))?,
-            kind: text(6, "kind")?,
-            pid: value(7)?.as_i64_or_null().map_err(damaged("pid"))?,
-            subject: maybe_text(8, "subject")?,
-            decision: maybe_text(9, "decision")?,
-            rule: maybe_text(10, "rule")?,
-            severity: integer(11, "severity")?,
-            attack: maybe_text(12, "attack")?,
-            payload: text(13, "payload")?,
-        },
-        leaf: value(14)?.as_blob().map_err(damaged("leaf"))?,
-    })
-}
-
-impl Condition {
-    fn write(&self, sql: &mut String, values: &mut Vec<Value>) {
-        let mut add = |clause: &str, new: &[Value]| {
-            sql.push_str(" AND ");
-            sql.push_str(clause);
-            values.extend_from_slice(new);
-        };
-        let text = |text: &str| Value::Text(text.to_owned());
-        match self {
-            Condition::Session(session) => add("session_id = ?", &[text(session)]),
-            Condition::Kinds(kinds) => {
-                let places = vec!["?"; kinds.len()].join(", ");
-                let kinds: Vec<Value> = kinds.iter().map(|kind| text(kind.as_str())).collect();
-                add(&format!("kind IN ({places})"), &kinds);
-            }
-            Condition::Decision(decision) => add("decision = ?", &[text(decision)]),
-            Condition::Since(time) => add("time_us >= ?", &[Value::Integer(*time)]),
-            Condition::Until(time) => add("time_us < ?", &[Value::Integer(*time)]),
-            Condition::Path(path) if path.contains(['*', '?', '[']) => add("subject GLOB ?", &[text(path)]),
-            Condition::Path(path) => {
-                let beneath = format!("{}/", path.trim_end_matches('/'));
-                add("(subject = ? OR substr(subject, 1, length(?)) = ?)", &[text(path), text(&beneath), text(&beneath)]);
-            }
-            Condition::Host(host) => {
-                let beneath = format!(".{host}");
-                add(
-                    "EXISTS (SELECT 1 FROM (SELECT lower(coalesce(json_extract(payload, '$.host'), json_extract(payload, '$.name'), \
-                     json_extract(payload, '$.sni'))) AS host) WHERE host = lower(?) OR substr(host, -length(?)) = lower(?))",
-                    &[text(host), text(&beneath), text(&beneath)],
-                );
-            }
-            Condition::Command(command) => {
-                let named = format!("/{command}");
-                add(
-                    "(command_id = ? OR EXISTS (SELECT 1 FROM (SELECT CASE WHEN kind IN ('process_exec', 'process_exit', \
-                     'command_started', 'command_finished') THEN subject ELSE json_extract(payload, '$.actor.exe') END AS program) \
-                     WHERE program = ? OR substr(program, -length(?)) = ?))",
-                    &[text(command), text(command), text(&named), text(&named)],
-                );
-            }
-            Condition::Pid(pid) => add("pid = ?", &[Value::Integer(i64::from(*pid))]),
-            Condition::Technique(technique) => add(
-                "EXISTS (SELECT 1 FROM json_each(events.attack) WHERE value = ? OR substr(value, 1, length(?)) = ?)",
-                &[text(technique), text(&format!("{technique}.")), text(&format!("{technique}."))],
-            ),
-            Condition::Text(part) => {
-                let escaped = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-                let pattern = text(&format!("%{escaped}%"));
-                add("(subject LIKE ? ESCAPE '\\' OR payload LIKE ? ESCAPE '\\')", &[pattern.clone(), pattern]);
-            }
-        }
     }
 }
