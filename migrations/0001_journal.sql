@@ -171,6 +171,9 @@ SELECT o.seq, strftime('%Y-%m-%dT%H:%M:%fZ', o.time_us / 1000000.0, 'unixepoch')
                    WHEN 'operation_failed' THEN 'failed: ' || json_extract(c.payload, '$.error')
                    WHEN 'process_exit' THEN coalesce('exit ' || json_extract(c.payload, '$.exit_code'),
                                                      json_extract(c.payload, '$.signal'), 'ended')
+                   WHEN 'command_finished' THEN coalesce('failed: ' || json_extract(c.payload, '$.error'),
+                                                         json_extract(c.payload, '$.signal'),
+                                                         'exit ' || json_extract(c.payload, '$.exit_code'))
                    WHEN 'http_response' THEN coalesce('status ' || json_extract(c.payload, '$.status'),
                                                       'failed: ' || json_extract(c.payload, '$.error'))
                    WHEN 'net_close' THEN 'sent ' || json_extract(c.payload, '$.bytes_sent') || ', received '
@@ -178,7 +181,10 @@ SELECT o.seq, strftime('%Y-%m-%dT%H:%M:%fZ', o.time_us / 1000000.0, 'unixepoch')
                    WHEN 'file_close' THEN 'read ' || json_extract(c.payload, '$.bytes_read') || ', wrote '
                                           || json_extract(c.payload, '$.bytes_written')
                  END
-          FROM events c WHERE c.cause = o.id AND c.kind <> 'policy_decision' ORDER BY c.seq DESC LIMIT 1),
+          FROM events c
+          WHERE c.cause = o.id AND c.kind <> 'policy_decision'
+            AND c.kind IN ('operation_failed', 'process_exit', 'command_finished', 'http_response', 'net_close', 'file_close')
+          ORDER BY c.seq DESC LIMIT 1),
          'let through') END AS outcome
 FROM events d JOIN events o ON o.seq = d.seq - 1
 WHERE d.kind = 'policy_decision' AND o.id = d.cause;

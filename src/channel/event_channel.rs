@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::config::{ChannelConfig, Durability, OnOverload};
 use super::intake::{AppendError, Hop, Intake, WhenFull};
 use crate::encode::stored;
-use crate::event::{Actor, Decision, Event, EventId, Kind, PolicyDecision, Severity};
+use crate::event::{Actor, Decision, Event, EventId, Kind, OperationFailed, PolicyDecision, Severity};
 use crate::policy::{Judgement, OnAuditFailure, Policy};
 use crate::runtime::clock;
 use crate::runtime::metrics::metrics;
@@ -30,6 +30,9 @@ pub struct EventChannel {
     intake: Arc<Intake>,
     config: ChannelConfig,
 }
+
+/// Bytes of scratch memory that a thread keeps; what a larger event needed is given back.
+const SCRATCH_KEPT: usize = 64 * 1024;
 
 thread_local! {
     /// Where a thread builds its record; kept, so that an event costs no allocation here.
@@ -71,32 +74,29 @@ impl EventChannel {
         if let Some(reason) = self.intake.failure() {
             return self.gate_while_failing(event, judgement, policy, reason);
         }
-        let (when_full, hop) = match self.config.on_overload {
-            OnOverload::Block => (WhenFull::Wait, Hop::GateRefused),
-            OnOverload::Deny => (WhenFull::GiveUp, Hop::GateRefused),
-            OnOverload::Shed => (WhenFull::GiveUp, Hop::GateUnrecorded),
+        let when_full = match self.config.on_overload {
+            OnOverload::Block => WhenFull::Wait,
+            OnOverload::Deny | OnOverload::Shed => WhenFull::GiveUp,
         };
         let appended = with_record(event, Some((judgement, policy.digest())), |record| match durability {
-            Durability::Buffered => self.intake.append_buffered(record, 2, when_full, hop, event.time).map(|()| None),
-            Durability::CrashSafe => self.intake.append(record, 2, when_full, hop, event.time).map(|_position| None),
-            Durability::Durable => self.intake.append(record, 2, when_full, hop, event.time).map(Some),
+            Durability::Buffered => self.intake.append_buffered(record, 2, when_full).map(|()| None),
+            Durability::CrashSafe => self.intake.append(record, 2, when_full).map(|_position| None),
+            Durability::Durable => self.intake.append(record, 2, when_full).map(Some),
         });
         match appended {
             Ok(None) => Ok(()),
-            Ok(Some(position)) => self.intake.sync_to(position).map_err(|error| {
-                let reason: Arc<str> = format!("the intake cannot be synced: {error}").into();
-                self.intake.set_failure(Some(Arc::clone(&reason)));
-                GateError::JournalCannotWrite { reason }
-            }),
-            Err(AppendError::Full) => match self.intake.failure() {
-                // The wait for room ended because the journal failed.
-                Some(reason) => self.answer_failing(policy, reason),
-                None if self.config.on_overload == OnOverload::Shed => Ok(()),
-                None => Err(GateError::IntakeFull),
-            },
-            Err(error @ (AppendError::TooLarge { .. } | AppendError::Io { .. })) => {
-                self.answer_failing(policy, error.to_string().into())
+            Ok(Some(position)) => {
+                self.intake.sync_to(position).or_else(|error| self.gate_unsynced(event, judgement, policy, &error))
             }
+            Err(AppendError::Full) if self.config.on_overload == OnOverload::Shed => {
+                self.lose(Hop::GateUnrecorded, 2, event);
+                Ok(())
+            }
+            Err(AppendError::Full) => {
+                self.lose(Hop::GateRefused, 2, event);
+                Err(GateError::IntakeFull)
+            }
+            Err(error) => self.gate_unrecorded(event, policy, error),
         }
     }
 
@@ -109,30 +109,65 @@ impl EventChannel {
         policy: &Policy,
         reason: Arc<str>,
     ) -> Result<(), GateError> {
-        let (hop, refusal) = match policy.on_audit_failure() {
-            OnAuditFailure::Allow => (Hop::GateUnrecorded, None),
-            OnAuditFailure::Deny => (
-                Hop::GateRefused,
-                Some(Judgement {
-                    decision: Decision::Deny,
-                    rule: None,
-                    reason: format!("the journal cannot write: {reason}").into(),
-                }),
-            ),
+        let refusal = match policy.on_audit_failure() {
+            OnAuditFailure::Allow => None,
+            OnAuditFailure::Deny => Some(Judgement {
+                decision: Decision::Deny,
+                rule: None,
+                reason: format!("the journal cannot write: {reason}").into(),
+            }),
         };
         let judgement = refusal.as_ref().unwrap_or(judgement);
-        // Whether it fits or is counted makes no difference to the answer.
-        let _recorded_or_counted = with_record(event, Some((judgement, policy.digest())), |record| {
-            self.intake.append(record, 2, WhenFull::GiveUp, hop, event.time)
-        });
-        self.answer_failing(policy, reason)
+        let appended =
+            with_record(event, Some((judgement, policy.digest())), |record| self.intake.append(record, 2, WhenFull::GiveUp));
+        match appended {
+            Ok(_recorded) => answer_failing(policy, reason),
+            Err(AppendError::Full) => self.gate_unrecorded(event, policy, AppendError::Failing { reason }),
+            Err(error) => self.gate_unrecorded(event, policy, error),
+        }
     }
 
-    fn answer_failing(&self, policy: &Policy, reason: Arc<str>) -> Result<(), GateError> {
-        match policy.on_audit_failure() {
-            OnAuditFailure::Allow => Ok(()),
-            OnAuditFailure::Deny => Err(GateError::JournalCannotWrite { reason }),
+    /// Counts a gated operation that could not be appended, and answers it as the policy says.
+    fn gate_unrecorded(&self, event: &Event, policy: &Policy, error: AppendError) -> Result<(), GateError> {
+        let reason = match error {
+            AppendError::Closed => {
+                // Nothing that is counted now is sure to be declared, so not even the policy can let it through.
+                self.lose(Hop::Closed, 2, event);
+                return Err(GateError::JournalCannotWrite { reason: error.to_string().into() });
+            }
+            AppendError::TooLarge { .. } => {
+                self.lose(Hop::TooLarge, 2, event);
+                error.to_string().into()
+            }
+            AppendError::Failing { reason } => {
+                self.lose(hop_while_failing(policy), 2, event);
+                reason
+            }
+            AppendError::Full | AppendError::Io { .. } => {
+                self.lose(hop_while_failing(policy), 2, event);
+                error.to_string().into()
+            }
+        };
+        answer_failing(policy, reason)
+    }
+
+    /// The operation and its decision are in the intake, but cannot be brought to the disk as `durable` asks. Where it is refused
+    /// for that, the record says so too: the decision alone would claim that it was let through.
+    fn gate_unsynced(
+        &self,
+        event: &Event,
+        judgement: &Judgement,
+        policy: &Policy,
+        error: &std::io::Error,
+    ) -> Result<(), GateError> {
+        let reason: Arc<str> = format!("the intake cannot be synced: {error}").into();
+        if policy.on_audit_failure() == OnAuditFailure::Deny && judgement.decision != Decision::Deny {
+            let refused = refused_event(event);
+            if with_record(&refused, None, |record| self.intake.append(record, 1, WhenFull::GiveUp)).is_err() {
+                self.lose(Hop::GateRefused, 1, event);
+            }
         }
+        answer_failing(policy, reason)
     }
 
     /// Puts an observed event on record at the durability of its family. It has happened, so it cannot be refused: while the intake
@@ -143,16 +178,46 @@ impl EventChannel {
             OnOverload::Block | OnOverload::Deny => WhenFull::Wait,
             OnOverload::Shed => WhenFull::GiveUp,
         };
-        // What was not appended is counted in the intake's header: that is the record of the loss (G-2).
-        let _recorded_or_counted = with_record(event, None, |record| match self.config.durability.of(event.kind().family()) {
-            Durability::Buffered => self.intake.append_buffered(record, 1, when_full, Hop::IntakeFull, event.time),
-            Durability::CrashSafe => self.intake.append(record, 1, when_full, Hop::IntakeFull, event.time).map(|_position| ()),
-            Durability::Durable => self.intake.append(record, 1, when_full, Hop::IntakeFull, event.time).map(|position| {
-                if let Err(error) = self.intake.sync_to(position) {
-                    self.intake.set_failure(Some(format!("the intake cannot be synced: {error}").into()));
-                }
-            }),
+        let durability = self.config.durability.of(event.kind().family());
+        let appended = with_record(event, None, |record| match durability {
+            Durability::Buffered => self.intake.append_buffered(record, 1, when_full).map(|()| None),
+            Durability::CrashSafe => self.intake.append(record, 1, when_full).map(|_position| None),
+            Durability::Durable => self.intake.append(record, 1, when_full).map(Some),
         });
+        match appended {
+            Ok(None) => {}
+            Ok(Some(position)) => {
+                // It is in the intake, as safe as it can be made; the intake says that it is failing (G-8).
+                let _failing = self.intake.sync_to(position);
+            }
+            Err(AppendError::TooLarge { .. }) => self.lose(Hop::TooLarge, 1, event),
+            Err(AppendError::Closed) => self.lose(Hop::Closed, 1, event),
+            Err(AppendError::Full | AppendError::Failing { .. } | AppendError::Io { .. }) => {
+                self.lose(Hop::IntakeFull, 1, event);
+            }
+        }
+    }
+
+    /// What is not appended is counted in the intake's header: that is the record of the loss (G-2).
+    fn lose(&self, hop: Hop, events: u64, event: &Event) {
+        if hop == Hop::Closed {
+            tracing::error!(kind = event.kind().as_str(), "an event came after the journal was closed");
+        }
+        self.intake.lose(hop, events, event.time);
+    }
+}
+
+fn hop_while_failing(policy: &Policy) -> Hop {
+    match policy.on_audit_failure() {
+        OnAuditFailure::Allow => Hop::GateUnrecorded,
+        OnAuditFailure::Deny => Hop::GateRefused,
+    }
+}
+
+fn answer_failing(policy: &Policy, reason: Arc<str>) -> Result<(), GateError> {
+    match policy.on_audit_failure() {
+        OnAuditFailure::Allow => Ok(()),
+        OnAuditFailure::Deny => Err(GateError::JournalCannotWrite { reason }),
     }
 }
 
@@ -163,8 +228,30 @@ fn with_record<T>(event: &Event, decided: Option<(&Judgement, &str)>, append: im
         if let Some((judgement, digest)) = decided {
             stored::encode(&decision_event(event, judgement, digest), record);
         }
-        append(record)
+        let appended = append(record);
+        if record.capacity() > SCRATCH_KEPT {
+            *record = Vec::new();
+        }
+        appended
     })
+}
+
+/// Says that an operation which was decided could not be let through after all.
+fn refused_event(operation: &Event) -> Event {
+    let errno = nix::errno::Errno::EIO;
+    Event {
+        id: EventId::derived(operation.id, Kind::OperationFailed, 0),
+        cause: Some(operation.id),
+        severity: Severity::Medium,
+        payload: OperationFailed {
+            operation: operation.kind(),
+            subject: operation.subject().map(std::borrow::Cow::into_owned),
+            errno: errno as i32,
+            error: format!("{errno:?}"),
+        }
+        .into(),
+        ..operation.clone()
+    }
 }
 
 /// The decision as an event: its id and its time follow from the operation, so that a replay derives it byte for byte (G-6).

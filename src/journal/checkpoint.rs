@@ -1,5 +1,7 @@
 //! Signing the tree: the checkpoint, its event, and the witness file outside of the database.
 
+use std::io;
+
 use super::data_dir::DataDir;
 use super::error::StoreError;
 use super::events::pipeline;
@@ -17,6 +19,7 @@ pub(super) struct Signer {
 /// A checkpoint that was signed in a transaction.
 pub(super) struct Signed {
     note: String,
+    tree_size: u64,
     /// The witness file holds a checkpoint that this journal does not know: the database was rolled back or replaced.
     contradicts_witness: bool,
 }
@@ -43,18 +46,29 @@ impl Signer {
         let root_hash = root.iter().map(|byte| format!("{byte:02x}")).collect();
         let payload = JournalCheckpoint { tree_size, root_hash, note: note.clone() };
         transaction.append_event(&pipeline(time, Severity::Informational, payload))?;
-        Ok(Some(Signed { note, contradicts_witness }))
+        Ok(Some(Signed { note, tree_size, contradicts_witness }))
     }
 
     /// Keeps the newest note where a change of the database does not reach it; `verify` compares. A witness that the database
     /// contradicts is evidence and stays. A write that fails is made good by the next checkpoint: the note is in the journal too.
-    pub(super) fn witness(data_dir: &DataDir, signed: &Signed) {
+    pub(super) fn witness(&self, data_dir: &DataDir, signed: &Signed) {
         if signed.contradicts_witness {
             tracing::error!("the journal does not hold the checkpoint of the witness file; run agentsh verify");
             return;
         }
-        if let Err(error) = DataDir::replace(&data_dir.latest_checkpoint(), &signed.note) {
+        if let Err(error) = self.put_witness(data_dir, signed) {
             tracing::warn!(%error, "the checkpoint file cannot be written");
         }
+    }
+
+    fn put_witness(&self, data_dir: &DataDir, signed: &Signed) -> io::Result<()> {
+        // Recorders that share the journal sign one after the other, and come here in any order: the newest stays.
+        let _turn = data_dir.lock_witness()?;
+        let newest = std::fs::read_to_string(data_dir.latest_checkpoint()).ok();
+        let newest = newest.and_then(|note| self.key.public().verify(&note).ok());
+        if newest.is_some_and(|newest| newest.tree_size >= signed.tree_size) {
+            return Ok(());
+        }
+        DataDir::replace(&data_dir.latest_checkpoint(), &signed.note)
     }
 }

@@ -35,11 +35,11 @@ impl DataDir {
     /// [`JournalError::Io`].
     pub fn create(root: &Path) -> Result<Self, JournalError> {
         let made = |path: &Path| {
-            DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|source| JournalError::Io {
-                what: "cannot make the data directory",
-                path: path.to_owned(),
-                source,
-            })
+            let new = !path.is_dir();
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+            // A file that is synced is still lost with its directory.
+            let made = made.and_then(|()| if new { sync_directory(path.parent().unwrap_or(path)) } else { Ok(()) });
+            made.map_err(|source| JournalError::Io { what: "cannot make the data directory", path: path.to_owned(), source })
         };
         made(root)?;
         // The session may have another root or working directory than we have now: keep an absolute path.
@@ -117,12 +117,26 @@ impl DataDir {
         locked.map_err(|source| JournalError::Io { what: "cannot lock", path, source })
     }
 
+    /// Takes the turn to replace the witness file; it is the next one's when the file is dropped.
+    pub(super) fn lock_witness(&self) -> io::Result<File> {
+        let folder = File::open(self.checkpoints())?;
+        folder.lock()?;
+        Ok(folder)
+    }
+
     /// Replaces a small file in one step: a reader sees the old or the new content, never a part.
     pub(super) fn replace(path: &Path, content: &str) -> io::Result<()> {
         let temporary = path.with_extension(format!("new-{}", std::process::id()));
         let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&temporary)?;
         file.write_all(content.as_bytes())?;
-        file.sync_data()?;
-        fs::rename(&temporary, path)
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        sync_directory(path.parent().unwrap_or(path))
     }
+}
+
+/// Brings a directory's entries to the disk.
+fn sync_directory(path: &Path) -> io::Result<()> {
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    File::open(path)?.sync_all()
 }

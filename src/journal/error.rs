@@ -65,12 +65,6 @@ pub enum JournalError {
         /// The newest version that this build knows.
         known: i64,
     },
-    /// The tree in the database does not fit its size.
-    #[error("the journal's tree is damaged (size {size}): run `agentsh verify` and restore the journal from a backup")]
-    Tree {
-        /// The size that is recorded.
-        size: u64,
-    },
     /// The database refused.
     #[error("{path}: {source}")]
     Store {

@@ -1,6 +1,7 @@
 //! The recorder's own events: made by the journal, written in its own transactions.
 
-use crate::channel::intake::{Hop, IntakeId};
+use super::sqlite::Undeclared;
+use crate::channel::intake::IntakeId;
 use crate::event::{Event, EventsLost, Payload, Severity, Timestamp};
 use crate::runtime::ids;
 
@@ -20,16 +21,16 @@ pub(super) fn pipeline(time: Timestamp, severity: Severity, payload: impl Into<P
 }
 
 /// `events_lost` for one hop (G-2).
-pub(super) fn lost(time: Timestamp, intake: IntakeId, hop: Hop, count: u64, from_us: i64, to_us: i64) -> Event {
+pub(super) fn lost(time: Timestamp, intake: IntakeId, loss: &Undeclared) -> Event {
     pipeline(
         time,
         Severity::High,
         EventsLost {
-            hop: hop.as_str().to_owned(),
-            reason: hop.reason().to_owned(),
-            count,
-            from_us,
-            to_us,
+            hop: loss.hop.as_str().to_owned(),
+            reason: loss.hop.reason().to_owned(),
+            count: loss.count,
+            from_us: loss.from_us,
+            to_us: loss.to_us,
             intake: Some(intake.to_string()),
         },
     )

@@ -51,7 +51,8 @@ impl Follower {
         mut each: impl FnMut(&JournalRow<'_>) -> Result<ControlFlow<()>, E>,
     ) -> Result<ControlFlow<()>, E> {
         let head = self.store.head()?;
-        if head == self.after {
+        // A reader may be ahead of a journal that it did not know: what is before its position is not news to it.
+        if head <= self.after {
             self.bell.wait(POLL).map_err(|error| E::from(StoreError::Disk(error.to_string())))?;
             return Ok(ControlFlow::Continue(()));
         }

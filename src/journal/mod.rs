@@ -14,9 +14,13 @@ mod follow;
 mod merkle;
 mod note;
 mod open;
+mod progress;
 mod rebuild;
+mod recover;
 mod sqlite;
 mod sync;
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests;
 mod verify;
 mod writer;
 

@@ -10,9 +10,7 @@
 //! The signature is over the text up to and with the newline before the empty line. The key hash is the start of
 //! SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key); the printable public key is `<name>+<key hash, hex>+<base64(0x01 ‖ public key)>`.
 
-use std::fs::OpenOptions;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -20,6 +18,7 @@ use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use sha2::{Digest, Sha256};
 
+use super::data_dir::DataDir;
 use super::merkle::Hash;
 use crate::runtime::ids;
 
@@ -81,7 +80,7 @@ impl Checkpoint {
 
     fn parse(text: &str) -> Result<Self, NoteError> {
         let malformed = |part| NoteError::Malformed { part };
-        let mut lines = text.lines();
+        let mut lines = text.split('\n');
         let origin = lines.next().filter(|line| !line.is_empty()).ok_or_else(|| malformed("origin"))?;
         let size = lines.next().ok_or_else(|| malformed("tree size"))?;
         // Decimal without leading zeros, as the specification has it: one size has one text.
@@ -144,18 +143,31 @@ impl PublicKey {
     /// # Errors
     /// [`NoteError`] when the note is not well-formed or carries no good signature of this key.
     pub fn verify(&self, note: &str) -> Result<Checkpoint, NoteError> {
-        let (text, signatures) =
-            note.split_once("\n\n").ok_or(NoteError::Malformed { part: "empty line before the signatures" })?;
+        let malformed = |part| NoteError::Malformed { part };
+        let (text, signatures) = note.split_once("\n\n").ok_or_else(|| malformed("empty line before the signatures"))?;
+        let signatures = signatures.strip_suffix('\n').ok_or_else(|| malformed("end of its last line"))?;
         let text = format!("{text}\n");
-        let signed = signatures.lines().any(|line| {
-            let Some((name, data)) = line.strip_prefix("\u{2014} ").and_then(|line| line.split_once(' ')) else { return false };
-            let Ok(data) = STANDARD.decode(data) else { return false };
-            let Some((hash, signature)) = data.split_at_checked(4) else { return false };
-            let Ok(signature) = Signature::from_slice(signature) else { return false };
-            name == self.name && hash == self.hash() && self.key.verify_strict(text.as_bytes(), &signature).is_ok()
-        });
+        let mut signed = false;
+        for line in signatures.split('\n') {
+            // Signatures of others, such as witnesses', may stand there too; anything else may not.
+            let (name, data) = signature_line(line).ok_or_else(|| malformed("signature line"))?;
+            let (hash, signature) = data.split_at_checked(4).ok_or_else(|| malformed("signature line"))?;
+            if name == self.name && hash == self.hash() {
+                let signature = Signature::from_slice(signature);
+                signed = signature.is_ok_and(|signature| self.key.verify_strict(text.as_bytes(), &signature).is_ok());
+                if !signed {
+                    break;
+                }
+            }
+        }
         if signed { Checkpoint::parse(&text) } else { Err(NoteError::Signature { key: self.name.clone() }) }
     }
+}
+
+/// Name and decoded data of `— name base64`.
+fn signature_line(line: &str) -> Option<(&str, Vec<u8>)> {
+    let (name, data) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
+    Some((name, STANDARD.decode(data).ok()?)).filter(|_| !name.is_empty())
 }
 
 /// The journal's signing key.
@@ -175,9 +187,8 @@ impl JournalKey {
             Ok(text) => Self::parse(&text).ok_or_else(|| NoteError::Key { path: path.to_owned() }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let key = Self { name: name.to_owned(), key: SigningKey::from_bytes(&ids::random()) };
-                let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
-                file.write_all(key.to_text().as_bytes()).map_err(io)?;
-                file.sync_all().map_err(io)?;
+                // In one step and on the disk: half a key could never sign again, and a lost one would disown its checkpoints.
+                DataDir::replace(path, &key.to_text()).map_err(io)?;
                 Ok(key)
             }
             Err(error) => Err(io(error)),
@@ -191,10 +202,11 @@ impl JournalKey {
 
     fn parse(text: &str) -> Option<Self> {
         let mut parts = text.trim().strip_prefix("PRIVATE+KEY+")?.splitn(3, '+');
-        let (name, _hash, data) = (parts.next()?, parts.next()?, parts.next()?);
+        let (name, hash, data) = (parts.next()?, parts.next()?, parts.next()?);
         let data = STANDARD.decode(data).ok()?;
         let (&ED25519, seed) = data.split_first()? else { return None };
-        Some(Self { name: name.to_owned(), key: SigningKey::from_bytes(&seed.try_into().ok()?) })
+        let key = Self { name: name.to_owned(), key: SigningKey::from_bytes(&seed.try_into().ok()?) };
+        (key.public().hash_hex() == hash).then_some(key)
     }
 
     /// The public half.

@@ -3,19 +3,22 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::checkpoint::Signer;
 use super::config::JournalConfig;
 use super::data_dir::DataDir;
 use super::doorbell::Ringer;
-use super::error::{JournalError, StoreError};
-use super::events::{lost, pipeline};
+use super::error::JournalError;
+use super::events::pipeline;
 use super::note::{JournalKey, PublicKey};
+use super::progress::Progress;
+use super::recover::recover;
 use super::sqlite::{IntakeProgress, IntakeState, WriterStore};
 use super::sync::Syncer;
-use super::writer::{Progress, Writer};
+use super::writer::Writer;
 use crate::channel::EventChannel;
-use crate::channel::intake::{DeadIntake, Hop, Intake, IntakeId};
+use crate::channel::intake::{Goal, Intake, IntakeId};
 use crate::event::{JournalOpened, Severity};
 use crate::runtime::{clock, ids};
 
@@ -24,20 +27,19 @@ pub struct Journal {
     data_dir: DataDir,
     channel: Arc<EventChannel>,
     progress: Arc<Progress>,
-    syncer: Arc<Syncer>,
+    pub(super) syncer: Arc<Syncer>,
     writer: JoinHandle<WriterStore>,
     sync_thread: JoinHandle<()>,
     public_key: PublicKey,
     found: JournalOpened,
 }
 
-/// What recovery found in dead recorders' intakes.
-#[derive(Default)]
-struct Recovered {
-    intakes: u64,
-    events: u64,
-    torn_bytes: u64,
-}
+/// How long opening waits for recorders that are writing. They let go of the database between any two commits, but SQLite does not
+/// queue those that wait.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long the writer waits before it looks whether it should end.
+const WRITER_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Journal {
     /// Opens the journal in a data directory, makes it where there is none, and drains what dead recorders left.
@@ -50,6 +52,7 @@ impl Journal {
         let lock = data_dir.lock()?;
         let mut store = WriterStore::open(&data_dir.journal())?;
         let store_error = |source| JournalError::Store { path: data_dir.journal(), source };
+        store.set_patience(PATIENCE).map_err(store_error)?;
         let created = store.meta("journal_id").map_err(store_error)?.is_none();
         let fresh_id: String = ids::random::<8>().iter().map(|byte| format!("{byte:02x}")).collect();
         let journal_id =
@@ -57,11 +60,7 @@ impl Journal {
         let origin = format!("agentsh.journal/{journal_id}");
         let key = JournalKey::open_or_create(&data_dir.key(), &origin)?;
         let public_key = key.public();
-        DataDir::replace(&data_dir.public_key(), &format!("{}\n", public_key.to_text())).map_err(|source| JournalError::Io {
-            what: "cannot write the public key",
-            path: data_dir.public_key(),
-            source,
-        })?;
+        put_public_key(&data_dir, &public_key)?;
         let signer = Signer { key, origin };
 
         let (events_before, last_checkpoint) =
@@ -81,24 +80,29 @@ impl Journal {
             created,
             agentsh_version: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        store
-            .transaction(|transaction| {
-                transaction.append_event(&pipeline(now, Severity::Informational, found.clone()))?;
-                let pid = u64::from(std::process::id());
-                transaction.put_intake(&intake_progress, pid, now.as_micros(), IntakeState::Live, None)
-            })
-            .map_err(store_error)?;
-        drop(lock);
-
-        let progress = Arc::new(Progress::default());
-        let writer_failed = |_error| JournalError::Writer { what: "cannot be started" };
-        let (syncer, sync_thread) =
-            Syncer::start(Arc::clone(&intake), data_dir.write_ahead_log(), config.sync_interval()).map_err(writer_failed)?;
-        let ringer = Ringer::new(&data_dir.doorbell()).map_err(|source| JournalError::Io {
+        let mut ringer = Ringer::new(&data_dir.doorbell()).map_err(|source| JournalError::Io {
             what: "cannot ring in",
             path: data_dir.doorbell(),
             source,
         })?;
+        let head = store
+            .transaction(|transaction| {
+                transaction.append_event(&pipeline(now, Severity::Informational, found.clone()))?;
+                let pid = u64::from(std::process::id());
+                transaction.put_intake(&intake_progress, pid, now.as_micros(), IntakeState::Live, None)?;
+                Ok(transaction.size())
+            })
+            .map_err(store_error)?;
+        ringer.ring();
+        store.set_patience(WRITER_PATIENCE).map_err(store_error)?;
+        drop(lock);
+
+        let progress = Arc::new(Progress::default());
+        progress.opened(head);
+        let writer_failed = |_error| JournalError::Writer { what: "cannot be started" };
+        let (syncer, sync_thread) =
+            Syncer::start(Arc::clone(&intake), data_dir.journal(), data_dir.write_ahead_log(), config.sync_interval())
+                .map_err(writer_failed)?;
         let writer = Writer {
             store,
             intake: Arc::clone(&intake),
@@ -110,6 +114,7 @@ impl Journal {
             syncer: Arc::clone(&syncer),
             progress: Arc::clone(&progress),
             config: *config,
+            failing: false,
         };
         let writer_thread =
             std::thread::Builder::new().name("journal-writer".to_owned()).spawn(move || writer.run()).map_err(writer_failed)?;
@@ -147,16 +152,19 @@ impl Journal {
         self.progress.head()
     }
 
-    /// Waits until everything that the channel has accepted so far is committed; `false` when the journal cannot write.
+    /// Waits until everything that was handed to the channel so far is committed, or declared lost; `false` when the journal cannot
+    /// write.
     pub fn flush(&self) -> bool {
         let intake = self.channel.intake();
-        self.progress.wait(intake.hurry(), intake)
+        self.progress.wait(intake.hurry(), 0, intake)
     }
 
-    /// Asks for a signed checkpoint and waits for it; `false` when the journal cannot write.
+    /// Asks for a signed checkpoint of all that is committed and waits for it; `false` when the journal cannot write.
     pub fn checkpoint(&self) -> bool {
-        self.progress.want_checkpoint();
-        self.flush()
+        let number = self.progress.want_checkpoint();
+        let intake = self.channel.intake();
+        let goal: Goal = intake.hurry();
+        self.progress.wait(goal, number, intake)
     }
 
     /// Why the journal cannot write, if it cannot.
@@ -165,7 +173,8 @@ impl Journal {
         if self.progress.has_ended() { Some("the writer has ended".into()) } else { self.channel.intake().failure() }
     }
 
-    /// Drains, signs a last checkpoint, syncs, and removes the intake. Nobody may hand events over any more.
+    /// Drains, signs a last checkpoint, syncs, and removes the intake. What is handed over from now on is refused; producers that
+    /// wait for room are still served.
     ///
     /// # Errors
     /// [`JournalError::Writer`] when the journal could not write to the end: then the intake stays, and whoever opens the journal
@@ -175,16 +184,17 @@ impl Journal {
         intake.close();
         let panicked = || JournalError::Writer { what: "ended with a panic; what it had not committed is in the intake" };
         // Kept until the syncer is done: the last connection to close removes the log that it syncs.
-        let store = self.writer.join().map_err(|_panic| panicked())?;
-        let failed = intake.failure().is_some();
-        if !failed {
-            self.syncer.flush(intake.end());
-        }
+        let store = self.writer.join().map_err(|_panic| panicked());
+        let synced = self.syncer.flush();
         self.syncer.stop();
         self.sync_thread.join().map_err(|_panic| panicked())?;
-        drop(store);
-        if failed || intake.failure().is_some() {
+        drop(store?);
+        if !synced || intake.failure().is_some() {
             return Err(JournalError::Writer { what: "could not write to the end; the next start drains the intake" });
+        }
+        if intake.undeclared() > 0 {
+            // Somebody was refused after the last commit: the header says so, and the next start declares it.
+            return Ok(());
         }
         intake.remove().map_err(|source| JournalError::Io {
             what: "cannot remove the drained intake in",
@@ -194,92 +204,11 @@ impl Journal {
     }
 }
 
-/// Drains the intakes of recorders that died, each in a transaction of its own, and removes them.
-fn recover(data_dir: &DataDir, store: &mut WriterStore) -> Result<Recovered, JournalError> {
-    let folder = data_dir.intakes();
-    let io = |source| JournalError::Io { what: "cannot read", path: folder.clone(), source };
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(&folder).map_err(io)? {
-        paths.push(entry.map_err(io)?.path());
+/// Keeps the printable public key beside the signing key.
+fn put_public_key(data_dir: &DataDir, key: &PublicKey) -> Result<(), JournalError> {
+    let (path, text) = (data_dir.public_key(), format!("{}\n", key.to_text()));
+    if std::fs::read_to_string(&path).is_ok_and(|there| there == text) {
+        return Ok(());
     }
-    paths.sort();
-    let mut recovered = Recovered::default();
-    for path in paths {
-        match path.extension().and_then(std::ffi::OsStr::to_str) {
-            Some("intake") => {
-                if let Some(intake) = DeadIntake::open(&path)? {
-                    drain(data_dir, store, intake, &mut recovered)?;
-                }
-            }
-            Some("new") => remove_if_abandoned(&path),
-            _ => {}
-        }
-    }
-    Ok(recovered)
-}
-
-/// A file that a recorder was making when it died holds nothing.
-fn remove_if_abandoned(path: &Path) {
-    if let Ok(file) = std::fs::File::open(path)
-        && file.try_lock().is_ok()
-    {
-        let _removed_by_another = std::fs::remove_file(path);
-    }
-}
-
-fn drain(data_dir: &DataDir, store: &mut WriterStore, intake: DeadIntake, recovered: &mut Recovered) -> Result<(), JournalError> {
-    let store_error = |source| JournalError::Store { path: data_dir.journal(), source };
-    let disk_error = |error: std::io::Error| store_error(StoreError::Disk(error.to_string()));
-    let mut progress = store.intake(intake.id()).map_err(store_error)?.unwrap_or_else(|| IntakeProgress::new(intake.id()));
-    let counters = intake.counters().map_err(disk_error)?;
-    let mut frames = Vec::new();
-    let (mark, torn) = intake
-        .read_from::<std::io::Error>(progress.mark, |record, _events, _mark| {
-            frames.extend_from_slice(record);
-            Ok(())
-        })
-        .map_err(disk_error)?;
-    let undeclared = progress.undeclared(&counters);
-    let now = clock::now();
-    let events = store
-        .transaction(|transaction| {
-            let events = transaction.append(&frames)?;
-            progress.mark = mark;
-            progress.journaled += events;
-            progress.offered = counters.offered;
-            for (hop, count, from_us, to_us) in &undeclared {
-                transaction.append_event(&lost(now, progress.id, *hop, *count, *from_us, *to_us))?;
-            }
-            for (declared, loss) in progress.lost.iter_mut().zip(&counters.losses) {
-                *declared = loss.count;
-            }
-            // What was offered, and is neither in the ring nor counted as lost, was in the recorder's memory (`buffered`).
-            let missing = progress.offered.saturating_sub(progress.journaled + progress.lost_total());
-            if missing > 0 {
-                let event = lost(now, progress.id, Hop::Buffer, missing, intake.created_us(), now.as_micros());
-                transaction.append_event(&event)?;
-                for (hop, declared) in Hop::ALL.into_iter().zip(&mut progress.lost) {
-                    if hop == Hop::Buffer {
-                        *declared += missing;
-                    }
-                }
-            }
-            transaction.put_intake(
-                &progress,
-                intake.pid(),
-                intake.created_us(),
-                IntakeState::Recovered,
-                Some(now.as_micros()),
-            )?;
-            Ok(events)
-        })
-        .map_err(store_error)?;
-    recovered.intakes += 1;
-    recovered.events += events;
-    recovered.torn_bytes += torn;
-    intake.remove().map_err(|source| JournalError::Io {
-        what: "cannot remove a drained intake in",
-        path: data_dir.intakes(),
-        source,
-    })
+    DataDir::replace(&path, &text).map_err(|source| JournalError::Io { what: "cannot write the public key", path, source })
 }

@@ -3,7 +3,7 @@
 //! While events come it commits every `commit_interval`; after a quiet while it parks, and the next append wakes it. A commit that
 //! finds the database locked is tried again; one that fails makes the channel refuse (G-8) until it goes through.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::checkpoint::{Signed, Signer};
@@ -12,9 +12,10 @@ use super::data_dir::DataDir;
 use super::doorbell::Ringer;
 use super::error::StoreError;
 use super::events;
-use super::sqlite::{IntakeProgress, IntakeState, WriterStore};
+use super::progress::Progress;
+use super::sqlite::{IntakeProgress, IntakeState, Undeclared, WriterStore};
 use super::sync::Syncer;
-use crate::channel::intake::{Batch, Counters, Hop, Intake};
+use crate::channel::intake::{Batch, FailingPart, Intake};
 use crate::runtime::clock;
 use crate::runtime::metrics::metrics;
 
@@ -28,49 +29,8 @@ const LINGER: u32 = 10;
 /// How long the writer waits before it tries again what failed.
 const RETRY: Duration = Duration::from_millis(50);
 
-/// What others may wait for and ask for.
-#[derive(Default)]
-pub(super) struct Progress {
-    state: Mutex<ProgressState>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct ProgressState {
-    committed: u64,
-    head: u64,
-    checkpoint_wanted: bool,
-    ended: bool,
-}
-
-impl Progress {
-    /// Waits until everything up to `position` is committed; `false` when the journal cannot write or the writer has ended.
-    pub(super) fn wait(&self, position: u64, intake: &Intake) -> bool {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        while state.committed < position {
-            if state.ended || intake.failure().is_some() {
-                return false;
-            }
-            state = self.changed.wait_timeout(state, RETRY).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        true
-    }
-
-    /// Asks for a checkpoint with the next commit.
-    pub(super) fn want_checkpoint(&self) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).checkpoint_wanted = true;
-    }
-
-    /// `seq` of the last event that this recorder has committed or found.
-    pub(super) fn head(&self) -> u64 {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).head
-    }
-
-    /// Whether the writer thread has ended, and no event will be committed any more.
-    pub(super) fn has_ended(&self) -> bool {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).ended
-    }
-}
+/// How long a recorder that wants to end waits for the database, before it leaves its intake to the next one.
+const BUSY_AT_CLOSE: Duration = Duration::from_secs(30);
 
 /// Everything that the thread owns.
 pub(super) struct Writer {
@@ -84,30 +44,56 @@ pub(super) struct Writer {
     pub(super) syncer: Arc<Syncer>,
     pub(super) progress: Arc<Progress>,
     pub(super) config: JournalConfig,
+    /// The last commit failed.
+    pub(super) failing: bool,
+}
+
+/// Says that the writer has ended, also when it ended by a panic: nobody may wait for it then.
+struct Ending {
+    progress: Arc<Progress>,
+    intake: Arc<Intake>,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.intake.set_failure(FailingPart::Commit, Some("the writer has ended with a panic".into()));
+        }
+        self.progress.ended();
+    }
 }
 
 impl Writer {
-    /// Drains until the intake is closed and empty, then signs, marks the intake as closed and removes its file.
+    /// Drains until the intake is closed and empty, then signs and marks the intake as closed.
     ///
     /// Returns the connection: the log may only be synced while one is open, since the last to close removes it.
     pub(super) fn run(mut self) -> WriterStore {
+        let _ending = Ending { progress: Arc::clone(&self.progress), intake: Arc::clone(&self.intake) };
         let mut batch = Batch::default();
         let mut quiet = 0;
         let mut signed_at = clock::instant();
         let mut events_since = 0;
+        let mut busy_since = None;
         loop {
-            let closed = self.intake.is_closed();
-            let wanted = self.take_checkpoint_wish();
-            let due = wanted
+            if let Err(error) = self.intake.take(COMMIT_BYTES, &mut batch) {
+                self.set_failure(&StoreError::Disk(error.to_string()));
+                break;
+            }
+            // Read behind `take`, which forgets who was in a hurry: a wish that comes later hurries again.
+            let wanted = self.progress.wanted_checkpoint();
+            let due = wanted.is_some()
                 || events_since >= self.config.checkpoint_events
                 || (events_since > 0 && since(signed_at) >= self.config.checkpoint_interval.duration());
-            if let Err(error) = self.intake.take(COMMIT_BYTES, &mut batch) {
-                self.fail(&StoreError::Disk(error.to_string()));
-                continue;
-            }
             let undeclared = self.intake_progress.undeclared(&batch.counters);
-            let last = closed && batch.events == 0;
-            if batch.events == 0 && undeclared.is_empty() && !due && !last {
+            if batch.events == 0 && undeclared.is_empty() && !due && !batch.last {
+                if self.intake.is_closed() {
+                    // Buffered events and producers wait for the room of what is committed.
+                    if !self.syncer.flush() {
+                        break;
+                    }
+                    self.intake.wait_for_work(None);
+                    continue;
+                }
                 quiet += 1;
                 if quiet > LINGER {
                     self.intake.wait_for_work((events_since > 0).then(|| self.config.checkpoint_interval.duration()));
@@ -117,73 +103,79 @@ impl Writer {
                 continue;
             }
             quiet = 0;
-            match self.commit(&batch, &undeclared, due || last, last) {
+            self.syncer.seen(batch.mark.position);
+            let sign = due || batch.last;
+            match self.commit(&batch, &undeclared, sign) {
                 Ok(signed) => {
+                    busy_since = None;
                     events_since += batch.events;
-                    if let Some(signed) = signed {
-                        Signer::witness(&self.data_dir, &signed);
+                    if sign {
+                        // Also when another recorder's checkpoint covers all of it already.
                         events_since = 0;
                         signed_at = clock::instant();
                     }
-                    if last {
+                    if let Some(signed) = signed {
+                        self.witness(&signed);
+                    }
+                    if let Some(wanted) = wanted {
+                        self.progress.made_checkpoint(wanted);
+                    }
+                    if batch.last {
                         break;
                     }
-                    if !closed {
-                        self.intake.gather(self.config.commit_interval());
-                    }
+                    self.intake.gather(self.config.commit_interval());
                 }
-                Err(StoreError::Busy) => self.intake.untake(self.intake_progress.mark),
                 Err(error) => {
                     self.intake.untake(self.intake_progress.mark);
-                    self.fail(&error);
-                    if closed {
+                    if matches!(error, StoreError::Busy) {
+                        // Another recorder commits: nothing is wrong, producers wait for room if they must.
+                        let busy = since(*busy_since.get_or_insert_with(clock::instant));
+                        if !self.intake.is_closed() || busy < BUSY_AT_CLOSE {
+                            self.intake.pause(self.config.commit_interval());
+                            continue;
+                        }
+                    }
+                    self.set_failure(&error);
+                    if self.intake.is_closed() {
                         // The process wants to end and the disk refuses: what is in the intake stays there for the next recorder.
                         break;
                     }
+                    // Nobody signals that a disk has room again: look now and then. A close ends this wait.
+                    self.intake.pause(RETRY);
                 }
             }
         }
-        self.progress.state.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
-        self.progress.changed.notify_all();
         self.store
     }
 
-    fn commit(
-        &mut self,
-        batch: &Batch,
-        undeclared: &[(Hop, u64, i64, i64)],
-        sign: bool,
-        last: bool,
-    ) -> Result<Option<Signed>, StoreError> {
+    fn commit(&mut self, batch: &Batch, undeclared: &[Undeclared], sign: bool) -> Result<Option<Signed>, StoreError> {
         let started = clock::instant();
         let mut progress = self.intake_progress.clone();
         let now = clock::now();
-        let (state, closed_us) = if last { (IntakeState::Closed, Some(now.as_micros())) } else { (IntakeState::Live, None) };
+        let (state, closed_us) =
+            if batch.last { (IntakeState::Closed, Some(now.as_micros())) } else { (IntakeState::Live, None) };
         let Self { store, signer, data_dir, opened_us, .. } = self;
         let (head, signed) = store.transaction(|transaction| {
             progress.journaled += transaction.append(&batch.frames)?;
             progress.mark = batch.mark;
             progress.offered = batch.counters.offered;
-            for (hop, count, from_us, to_us) in undeclared {
-                transaction.append_event(&events::lost(now, progress.id, *hop, *count, *from_us, *to_us))?;
-                declare(&mut progress, *hop, &batch.counters);
+            for loss in undeclared {
+                transaction.append_event(&events::lost(now, progress.id, loss))?;
             }
+            progress.declare(&batch.counters);
             transaction.put_intake(&progress, u64::from(std::process::id()), *opened_us, state, closed_us)?;
             let signed = if sign { signer.sign(data_dir, transaction)? } else { None };
             Ok((transaction.size(), signed))
         })?;
-        self.intake_progress = progress;
-        if self.intake.failure().is_some() && !self.syncer.is_failing() {
+        if self.failing {
             tracing::info!("the journal can write again");
-            self.intake.set_failure(None);
+            self.failing = false;
+            self.intake.set_failure(FailingPart::Commit, None);
         }
+        self.intake.declared(&batch.counters);
         self.syncer.committed(batch.mark.position);
-        {
-            let mut state = self.progress.state.lock().unwrap_or_else(PoisonError::into_inner);
-            state.committed = batch.mark.position;
-            state.head = head;
-        }
-        self.progress.changed.notify_all();
+        self.progress.committed(progress.journaled, progress.lost_total(), head);
+        self.intake_progress = progress;
         self.ringer.ring();
         let metrics = metrics();
         metrics.commit_events.observe(batch.events);
@@ -192,32 +184,26 @@ impl Writer {
         let (used, capacity) = self.intake.usage();
         metrics.channel_bytes.set(used);
         metrics.channel_capacity.set(capacity);
-        for (hop, count, ..) in undeclared {
-            metrics.events_lost.of(hop.as_str()).add(*count);
+        for loss in undeclared {
+            metrics.events_lost.of(loss.hop.as_str()).add(loss.count);
         }
         Ok(signed)
     }
 
-    fn take_checkpoint_wish(&self) -> bool {
-        std::mem::take(&mut self.progress.state.lock().unwrap_or_else(PoisonError::into_inner).checkpoint_wanted)
+    /// The witness file may only know what a power loss cannot undo: otherwise it would accuse a journal that is in order.
+    fn witness(&self, signed: &Signed) {
+        if self.syncer.flush() {
+            self.signer.witness(&self.data_dir, signed);
+        }
     }
 
-    fn fail(&self, error: &StoreError) {
-        if self.intake.failure().is_none() {
+    fn set_failure(&mut self, error: &StoreError) {
+        if !self.failing {
             tracing::error!(%error, "the journal cannot write; gated operations are refused until it can");
         }
-        self.intake.set_failure(Some(error.to_string().into()));
-        self.progress.changed.notify_all();
-        // Nobody signals that a disk has room again: look now and then. An append does not end this wait, a close does.
-        self.intake.gather(RETRY);
-    }
-}
-
-fn declare(progress: &mut IntakeProgress, hop: Hop, counters: &Counters) {
-    for ((known, loss), declared) in Hop::ALL.into_iter().zip(&counters.losses).zip(&mut progress.lost) {
-        if known == hop {
-            *declared = loss.count;
-        }
+        self.failing = true;
+        self.intake.set_failure(FailingPart::Commit, Some(error.to_string().into()));
+        self.progress.failed();
     }
 }
 

@@ -102,7 +102,7 @@ pub fn status(data_dir: &DataDir) -> Result<JournalStatus, JournalError> {
     let path = data_dir.journal();
     let store = ReaderStore::open(&path)?;
     let in_store = |source| JournalError::Store { path: path.clone(), source };
-    let read = || store.at_one_moment(Figures::read).map_err(in_store);
+    let read = || store.at_one_moment(|| Figures::read(&store)).map_err(in_store);
     let mut figures = read()?;
     let mut intakes = intake_states(data_dir, &figures.intakes);
     if intakes.iter().any(|intake| intake.state == MISSING) {

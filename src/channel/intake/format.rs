@@ -32,6 +32,22 @@ impl IntakeId {
     }
 }
 
+impl IntakeId {
+    /// The id that 32 hex digits name.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let digits = Some(text).filter(|text| text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+        u128::from_str_radix(digits, 16).ok().map(|number| Self(number.to_be_bytes()))
+    }
+
+    /// Where the checksums of this intake's records start: what a session writes into its own file names, arguments or requests
+    /// can then not pass for a record, since it does not know the id.
+    pub(super) fn checksum(&self) -> crc32fast::Hasher {
+        let mut checksum = crc32fast::Hasher::new();
+        checksum.update(&self.0);
+        checksum
+    }
+}
+
 impl fmt::Display for IntakeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -57,11 +73,13 @@ pub enum Hop {
     TooLarge,
     /// The event was only `buffered` when the recorder died.
     Buffer,
+    /// The recorder had closed its journal already.
+    Closed,
 }
 
 impl Hop {
     /// Every hop, in the order of the slots.
-    pub const ALL: [Hop; 5] = [Hop::IntakeFull, Hop::GateRefused, Hop::GateUnrecorded, Hop::TooLarge, Hop::Buffer];
+    pub const ALL: [Hop; 6] = [Hop::IntakeFull, Hop::GateRefused, Hop::GateUnrecorded, Hop::TooLarge, Hop::Buffer, Hop::Closed];
 
     /// The stable name, as it stands in `events_lost.hop`.
     #[must_use]
@@ -72,6 +90,7 @@ impl Hop {
             Hop::GateUnrecorded => "gate_unrecorded",
             Hop::TooLarge => "too_large",
             Hop::Buffer => "buffer",
+            Hop::Closed => "closed",
         }
     }
 
@@ -83,7 +102,8 @@ impl Hop {
             Hop::GateRefused => "operations were refused, and the intake was too full to record each",
             Hop::GateUnrecorded => "operations were let through unrecorded, as configured for an overload or a failing journal",
             Hop::TooLarge => "the event was larger than the intake takes",
-            Hop::Buffer => "the recorder died before buffered events were in the intake",
+            Hop::Buffer => "the recorder or the machine stopped before the events were in the intake's file",
+            Hop::Closed => "the recorder had closed its journal already",
         }
     }
 
@@ -94,6 +114,7 @@ impl Hop {
             Hop::GateUnrecorded => 2,
             Hop::TooLarge => 3,
             Hop::Buffer => 4,
+            Hop::Closed => 5,
         }
     }
 }
@@ -103,15 +124,16 @@ impl Hop {
 pub struct Loss {
     /// Events.
     pub count: u64,
-    /// When the first was lost, in microseconds since 1970.
+    /// When the first of those was lost that no `events_lost` has declared yet, in microseconds since 1970.
     pub from_us: i64,
     /// When the last was lost, in microseconds since 1970.
     pub to_us: i64,
 }
 
 impl Loss {
-    pub(super) fn add(&mut self, count: u64, at: Timestamp) {
-        if self.count == 0 {
+    /// Counts more, of which `declared` are in the journal already.
+    pub(super) fn add(&mut self, count: u64, at: Timestamp, declared: u64) {
+        if self.count == declared {
             self.from_us = at.as_micros();
         }
         self.count += count;
@@ -216,7 +238,7 @@ pub(super) struct RecordHead {
 }
 
 impl RecordHead {
-    /// A head whose checksum covers a payload with the checksum state `payload`.
+    /// A head whose checksum goes on from the state `payload`, which covers the intake's id and the payload.
     pub(super) fn seal(len: u32, events: u16, flags: u16, number: u64, payload: crc32fast::Hasher) -> Self {
         let mut head = Self { len, events, flags, number, crc: 0 };
         head.crc = head.checksum(payload);

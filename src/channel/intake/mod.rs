@@ -30,7 +30,7 @@
 //! 4     2   events in the payload
 //! 6     2   1 = padding up to the end of the ring (no payload, no event), else 0
 //! 8     8   number of the record: 1, 2, 3 …; a padding has the number of the record behind it
-//! 16    4   CRC-32 of the payload and then of bytes 0..16
+//! 16    4   CRC-32 of the intake's id, then the payload, then bytes 0..16
 //! 20    4   zero
 //! 24        payload: one frame (see `encode::stored`) for each event, then zeros up to a multiple of 8
 //! ```
@@ -55,10 +55,19 @@
 //! answered. `offered` minus what was found and what was counted as lost are events that were only `buffered`; they become an
 //! `events_lost` too.
 
+mod append;
+mod drain;
+mod file;
 mod format;
 mod recover;
 mod ring;
+#[cfg(all(test, feature = "shuttle"))]
+mod schedules;
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests;
 
+pub use append::{AppendError, WhenFull};
+pub use drain::{Batch, Goal};
 pub use format::{Hop, IntakeId, Loss, Mark};
 pub use recover::{DeadIntake, RecoverError};
-pub use ring::{AppendError, Batch, Counters, Intake, WhenFull};
+pub use ring::{Counters, FailingPart, Intake};

@@ -2,11 +2,12 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::format::{
-    HEADER, Hop, IDENTITY, Identity, IntakeId, Loss, Mark, OFFERED_AT, PADDING, RECORD_HEAD, RecordHead, record_size,
+    HEADER, Hop, IDENTITY, Identity, IntakeId, Loss, MAGIC, Mark, OFFERED_AT, PADDING, RECORD_HEAD, RecordHead, VERSION,
+    record_size,
 };
 use super::ring::Counters;
 
@@ -34,6 +35,8 @@ pub struct DeadIntake {
     file: File,
     path: PathBuf,
     identity: Identity,
+    /// The header did not reach the disk; its counters say nothing.
+    headless: bool,
 }
 
 impl DeadIntake {
@@ -43,6 +46,10 @@ impl DeadIntake {
     /// [`RecoverError`] when the file cannot be read or is not an intake; it is left as it is.
     pub fn open(path: &Path) -> Result<Option<Self>, RecoverError> {
         let io = |source| RecoverError::Io { path: path.to_owned(), source };
+        let foreign = || RecoverError::Foreign { path: path.to_owned() };
+        if std::fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(foreign());
+        }
         let file = match OpenOptions::new().read(true).write(true).open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -53,23 +60,24 @@ impl DeadIntake {
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(io(error)),
         }
+        let metadata = file.metadata().map_err(io)?;
         // Another one may have drained and removed it between our open and our lock.
-        if !path.exists() {
+        if !std::fs::metadata(path).is_ok_and(|there| there.ino() == metadata.ino() && there.dev() == metadata.dev()) {
             return Ok(None);
         }
         let mut head = [0_u8; IDENTITY];
-        let foreign = || RecoverError::Foreign { path: path.to_owned() };
         match file.read_exact_at(&mut head, 0) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(foreign()),
             Err(error) => return Err(io(error)),
         }
-        let identity = Identity::from_bytes(&head).ok_or_else(foreign)?;
-        let size = file.metadata().map_err(io)?.len();
-        if size < identity.capacity + HEADER as u64 {
+        let written = Identity::from_bytes(&head);
+        let headless = written.is_none();
+        let identity = written.or_else(|| salvage(path, &head, metadata.len())).ok_or_else(foreign)?;
+        if metadata.len() < identity.capacity + HEADER as u64 {
             return Err(foreign());
         }
-        Ok(Some(Self { file, path: path.to_owned(), identity }))
+        Ok(Some(Self { file, path: path.to_owned(), identity, headless }))
     }
 
     /// Name of the intake.
@@ -95,6 +103,9 @@ impl DeadIntake {
     /// # Errors
     /// When the file cannot be read.
     pub fn counters(&self) -> io::Result<Counters> {
+        if self.headless {
+            return Ok(Counters::default());
+        }
         let mut counters = Counters { offered: u64::from_le_bytes(self.array(OFFERED_AT as u64)?), ..Counters::default() };
         for (hop, loss) in Hop::ALL.into_iter().zip(&mut counters.losses) {
             *loss = Loss::from_bytes(&self.array(Loss::offset(hop) as u64)?);
@@ -113,6 +124,7 @@ impl DeadIntake {
         mut each: impl FnMut(&[u8], u16, Mark) -> Result<(), E>,
     ) -> Result<(Mark, u64), E> {
         let capacity = self.identity.capacity;
+        let salt = self.identity.id.checksum();
         let mut payload = Vec::new();
         let start = mark.position;
         loop {
@@ -131,7 +143,7 @@ impl DeadIntake {
                 return Ok((mark, 0));
             }
             if head.flags == PADDING {
-                if head.len != 0 || head.checksum(crc32fast::Hasher::new()) != head.crc {
+                if head.len != 0 || head.checksum(salt.clone()) != head.crc {
                     return Ok((mark, RECORD_HEAD as u64));
                 }
                 mark.position += left;
@@ -143,7 +155,7 @@ impl DeadIntake {
             }
             payload.resize(len, 0);
             self.file.read_exact_at(&mut payload, place + RECORD_HEAD as u64)?;
-            let mut checksum = crc32fast::Hasher::new();
+            let mut checksum = salt.clone();
             checksum.update(&payload);
             if head.checksum(checksum) != head.crc {
                 return Ok((mark, record_size(len)));
@@ -153,7 +165,7 @@ impl DeadIntake {
         }
     }
 
-    /// Removes the file, once its records are committed.
+    /// Removes the file, once its records are committed and on the disk.
     ///
     /// # Errors
     /// When the file cannot be removed.
@@ -166,4 +178,13 @@ impl DeadIntake {
         self.file.read_exact_at(&mut bytes, offset)?;
         Ok(bytes)
     }
+}
+
+/// The identity of an intake whose header did not reach the disk before the power failed, from what the file system knows about
+/// the file. Records have checksums of their own that start with the id, so nothing else can pass for one.
+fn salvage(path: &Path, head: &[u8; IDENTITY], size: u64) -> Option<Identity> {
+    let torn = head.starts_with(&MAGIC) && head.get(8..12) == Some(&VERSION.to_le_bytes()) || head.iter().all(|byte| *byte == 0);
+    let id = path.file_stem().and_then(std::ffi::OsStr::to_str).and_then(IntakeId::parse)?;
+    let capacity = size.checked_sub(HEADER as u64).filter(|capacity| *capacity > 0 && capacity.is_multiple_of(4096))?;
+    torn.then_some(Identity { capacity, id, pid: 0, created_us: 0 })
 }

@@ -1,51 +1,15 @@
-//! `Intake`: appending, draining and freeing, under one short lock.
+//! `Intake`: the ring and its state, guarded by one short lock. Producers: `append`; the consumer: `drain`.
 
-use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
+use super::file;
 use super::format::{HEADER, Hop, Identity, IntakeId, Loss, Mark, OFFERED_AT, PADDING, RECORD_HEAD, RecordHead, record_size};
 use crate::event::Timestamp;
 use crate::runtime::mapped_file::MappedFile;
 use crate::runtime::sync::atomic::{AtomicBool, Ordering};
 use crate::runtime::sync::{Condvar, Mutex, MutexGuard, lock};
-
-/// Bound of the memory that `buffered` events wait in, in bytes. When it is full, they go to the ring like all others.
-const BUFFER_BYTES: usize = 256 * 1024;
-
-/// What an append does when the ring has no room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WhenFull {
-    /// Wait for room; a failing journal ends the wait.
-    Wait,
-    /// Give up at once.
-    GiveUp,
-}
-
-/// Why a record was not appended. Its events were counted as lost at the hop that the caller named.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AppendError {
-    /// There is no room, and waiting is not wanted or does not help.
-    #[error("the intake is full")]
-    Full,
-    /// The record is larger than the intake takes.
-    #[error("the record has {size} bytes and the intake takes {max}")]
-    TooLarge {
-        /// Bytes of the record.
-        size: u64,
-        /// Bytes that a record may have.
-        max: u64,
-    },
-    /// The mapping or the file refused; nothing was appended.
-    #[error("the intake cannot be written: {kind}")]
-    Io {
-        /// What the system said.
-        kind: io::ErrorKind,
-    },
-}
 
 /// The header's counters: events offered, and lost at each hop, since the intake was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -56,57 +20,100 @@ pub struct Counters {
     pub losses: [Loss; Hop::ALL.len()],
 }
 
-/// Records that were copied out of the ring.
-#[derive(Debug)]
-pub struct Batch {
-    /// The payloads, one behind the other: frames.
-    pub frames: Vec<u8>,
-    /// Events in `frames`.
-    pub events: u64,
-    /// Behind the last record of the batch.
-    pub mark: Mark,
-    /// The counters when the batch was taken.
-    pub counters: Counters,
+impl Counters {
+    /// Events lost, all hops together.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.losses.iter().map(|loss| loss.count).sum()
+    }
 }
 
-impl Default for Batch {
-    fn default() -> Self {
-        Self { frames: Vec::new(), events: 0, mark: Mark::START, counters: Counters::default() }
+/// A step on the way to the disk that can fail by itself. While any of them fails the journal cannot write (G-8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailingPart {
+    /// Committing to the database.
+    Commit,
+    /// Syncing the database.
+    Log,
+    /// Syncing the intake's file.
+    Intake,
+}
+
+impl FailingPart {
+    const fn slot(self) -> usize {
+        match self {
+            FailingPart::Commit => 0,
+            FailingPart::Log => 1,
+            FailingPart::Intake => 2,
+        }
     }
 }
 
 /// One recorder's intake: see the module's head for the file and its promises.
 pub struct Intake {
-    map: MappedFile,
+    pub(super) map: MappedFile,
     path: PathBuf,
     id: IntakeId,
-    capacity: u64,
-    state: Mutex<State>,
+    pub(super) capacity: u64,
+    /// Where every record's checksum starts.
+    pub(super) checksum: crc32fast::Hasher,
+    pub(super) state: Mutex<State>,
     /// Room was freed, or waiting for it became useless.
-    space: Condvar,
+    pub(super) space: Condvar,
     /// There is work for the writer.
-    work: Condvar,
-    /// Position up to which the file is known to be on the disk.
-    synced: Mutex<u64>,
+    pub(super) work: Condvar,
+    pub(super) synced: Mutex<Synced>,
     failing: AtomicBool,
+    /// A disk that refuses to sync, for tests.
+    #[cfg(test)]
+    pub(crate) disk_refuses: std::sync::atomic::AtomicBool,
 }
 
-struct State {
+/// What is known to be on the disk.
+pub(super) struct Synced {
+    /// Position up to which the ring is.
+    pub(super) position: u64,
+    /// Whether the file's name is.
+    pub(super) named: bool,
+}
+
+pub(super) struct State {
     /// Behind the last record; where the next one goes.
-    end: Mark,
+    pub(super) end: Mark,
     /// Up to where the writer has copied out.
-    taken: Mark,
+    pub(super) taken: Mark,
     /// Up to where room was handed back.
-    freed: u64,
-    counters: Counters,
-    failure: Option<Arc<str>>,
-    writer_parked: bool,
+    pub(super) freed: u64,
+    pub(super) counters: Counters,
+    /// Losses that are in the journal, in the order of [`Hop::ALL`].
+    pub(super) declared: [u64; Hop::ALL.len()],
+    /// Where the ring ended when a sync of it failed: see `sync_to`.
+    pub(super) broken: Option<u64>,
+    failures: [Option<Arc<str>>; 3],
+    /// Producers that wait for room.
+    pub(super) waiting: usize,
+    pub(super) writer_parked: bool,
     /// Somebody waits for room or for a flush: the writer does not linger.
-    urgent: bool,
-    closed: bool,
+    pub(super) urgent: bool,
+    pub(super) closed: bool,
     /// Buffered records: length and events of each, and all payloads one behind the other.
-    buffered: Vec<(u32, u16)>,
-    buffer: Vec<u8>,
+    pub(super) buffered: Vec<(u32, u16)>,
+    pub(super) buffer: Vec<u8>,
+}
+
+impl State {
+    pub(super) fn failure(&self) -> Option<&Arc<str>> {
+        self.failures.iter().flatten().next()
+    }
+
+    pub(super) fn has_records(&self) -> bool {
+        self.taken.position < self.end.position || !self.buffered.is_empty()
+    }
+
+    /// Whether the writer has something to commit: records, or losses that the journal does not know.
+    pub(super) fn has_work(&self) -> bool {
+        self.has_records() || self.counters.losses.iter().zip(&self.declared).any(|(loss, declared)| loss.count > *declared)
+    }
 }
 
 impl Intake {
@@ -118,28 +125,18 @@ impl Intake {
         let path = dir.join(format!("{id}.intake"));
         // Made under a name that recovery does not look at, so that nobody takes a half-made file for a dead recorder's.
         let temporary = dir.join(format!("{id}.new"));
-        let made = Self::make(&temporary, &path, id, capacity.max(1).next_multiple_of(4096), now);
-        if made.is_err() {
-            let _already_gone = std::fs::remove_file(&temporary);
-        }
-        made
-    }
-
-    fn make(temporary: &Path, path: &Path, id: IntakeId, capacity: u64, now: Timestamp) -> io::Result<Self> {
-        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(temporary)?;
-        file.try_lock()?;
-        let len = capacity + HEADER as u64;
-        allocate(&file, len)?;
-        let map = MappedFile::map(file, usize::try_from(len).map_err(io::Error::other)?)?;
+        let capacity = capacity.max(1).next_multiple_of(4096);
         let identity = Identity { capacity, id, pid: u64::from(std::process::id()), created_us: now.as_micros() };
-        map.write(0, &identity.to_bytes())?;
-        std::fs::rename(temporary, path)?;
+        let map = file::make(&temporary, &path, identity)?;
         let state = State {
             end: Mark::START,
             taken: Mark::START,
             freed: 0,
             counters: Counters::default(),
-            failure: None,
+            declared: [0; Hop::ALL.len()],
+            broken: None,
+            failures: [None, None, None],
+            waiting: 0,
             writer_parked: false,
             urgent: false,
             closed: false,
@@ -148,14 +145,17 @@ impl Intake {
         };
         Ok(Self {
             map,
-            path: path.to_owned(),
+            path,
             id,
             capacity,
+            checksum: id.checksum(),
             state: Mutex::new(state),
             space: Condvar::new(),
             work: Condvar::new(),
-            synced: Mutex::new(0),
+            synced: Mutex::new(Synced { position: 0, named: false }),
             failing: AtomicBool::new(false),
+            #[cfg(test)]
+            disk_refuses: std::sync::atomic::AtomicBool::new(false),
         })
     }
 
@@ -165,200 +165,20 @@ impl Intake {
         self.id
     }
 
+    pub(super) fn directory(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
+    }
+
     /// Bytes that a record may have: a quarter of the ring, so that a large one never waits for an empty ring.
     #[must_use]
     pub const fn max_record(&self) -> u64 {
         self.capacity / 4
     }
 
-    /// Copies a record of `events` frames behind the last one. Returns the position behind it.
-    ///
-    /// # Errors
-    /// [`AppendError`]; nothing was appended then, and the events were counted as lost at `hop`.
-    pub fn append(&self, payload: &[u8], events: u16, when_full: WhenFull, hop: Hop, now: Timestamp) -> Result<u64, AppendError> {
-        let size = record_size(payload.len());
-        let mut checksum = crc32fast::Hasher::new();
-        checksum.update(payload);
-        let mut state = lock(&self.state);
-        if size > self.max_record() {
-            self.count_lost(&mut state, Hop::TooLarge, u64::from(events), now);
-            return Err(AppendError::TooLarge { size, max: self.max_record() });
-        }
-        while !(self.spill(&mut state) && self.has_room(&state, size)) {
-            if when_full == WhenFull::GiveUp || state.failure.is_some() || state.closed {
-                self.count_lost(&mut state, hop, u64::from(events), now);
-                return Err(AppendError::Full);
-            }
-            state.urgent = true;
-            self.wake(&mut state);
-            state = self.space.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner);
-        }
-        let put = self.put(&mut state, payload, events, checksum);
-        if let Err(error) = put {
-            self.count_lost(&mut state, hop, u64::from(events), now);
-            return Err(AppendError::Io { kind: error.kind() });
-        }
-        self.count_offered(&mut state, u64::from(events));
-        self.wake(&mut state);
-        Ok(state.end.position)
-    }
-
-    /// Keeps a record in memory until the writer, a full buffer or the next [`Intake::append`] puts it into the ring. It is lost
-    /// (and counted, once recovery has looked) when the process dies before that.
-    ///
-    /// # Errors
-    /// As [`Intake::append`], once the buffer is full and the ring too.
-    pub fn append_buffered(
-        &self,
-        payload: &[u8],
-        events: u16,
-        when_full: WhenFull,
-        hop: Hop,
-        now: Timestamp,
-    ) -> Result<(), AppendError> {
-        {
-            let mut state = lock(&self.state);
-            let fits = state.buffer.len() + payload.len() <= BUFFER_BYTES && record_size(payload.len()) <= self.max_record();
-            if fits && let Ok(len) = u32::try_from(payload.len()) {
-                state.buffered.push((len, events));
-                state.buffer.extend_from_slice(payload);
-                self.count_offered(&mut state, u64::from(events));
-                self.wake(&mut state);
-                return Ok(());
-            }
-        }
-        self.append(payload, events, when_full, hop, now).map(|_position| ())
-    }
-
-    /// Counts events that never came as far as an append.
-    pub fn lose(&self, hop: Hop, events: u64, now: Timestamp) {
-        let mut state = lock(&self.state);
-        self.count_lost(&mut state, hop, events, now);
-        self.wake(&mut state);
-    }
-
-    /// Waits until everything up to `position` is on the disk. Threads that wait at once share one `fdatasync(2)`.
-    ///
-    /// # Errors
-    /// What the disk said; then nothing is known about the records since the last good call.
-    pub fn sync_to(&self, position: u64) -> io::Result<()> {
-        let mut synced = lock(&self.synced);
-        if *synced >= position {
-            return Ok(());
-        }
-        let end = lock(&self.state).end.position;
-        self.map.file().sync_data()?;
-        *synced = end;
-        Ok(())
-    }
-
     /// Position behind the last record, buffered ones included once they are in the ring.
     #[must_use]
     pub fn end(&self) -> u64 {
         lock(&self.state).end.position
-    }
-
-    /// Copies records out, at most about `max_bytes`, in order, each once. Leaves an empty batch when there are none.
-    ///
-    /// # Errors
-    /// When the mapping refuses, which would be a bug of this module; nothing was taken then.
-    pub fn take(&self, max_bytes: usize, batch: &mut Batch) -> io::Result<()> {
-        batch.frames.clear();
-        batch.events = 0;
-        let (mut mark, end) = {
-            let mut state = lock(&self.state);
-            state.urgent = false;
-            self.spill(&mut state);
-            batch.counters = state.counters;
-            (state.taken, state.end)
-        };
-        // Producers write behind `end` only, and nobody frees what was not committed: the range is ours without the lock.
-        while mark.position < end.position && batch.frames.len() < max_bytes {
-            let place = self.place(mark.position);
-            if self.capacity - mark.position % self.capacity < RECORD_HEAD as u64 {
-                mark.position = mark.position.next_multiple_of(self.capacity);
-                continue;
-            }
-            let head = RecordHead::from_bytes(&self.map.read_array(place)?);
-            let len = usize::try_from(head.len).map_err(io::Error::other)?;
-            if head.flags == PADDING {
-                mark.position = mark.position.next_multiple_of(self.capacity);
-                continue;
-            }
-            self.map.read(place + RECORD_HEAD, len, &mut batch.frames)?;
-            batch.events += u64::from(head.events);
-            mark = Mark { position: mark.position + record_size(len), number: head.number + 1 };
-        }
-        batch.mark = mark;
-        lock(&self.state).taken = mark;
-        Ok(())
-    }
-
-    /// Goes back to `mark`: a batch that could not be committed is taken again.
-    pub fn untake(&self, mark: Mark) {
-        lock(&self.state).taken = mark;
-    }
-
-    /// Hands back the room before `position`, which is committed and on the disk.
-    pub fn free(&self, position: u64) {
-        let mut state = lock(&self.state);
-        state.freed = state.freed.max(position);
-        drop(state);
-        self.space.notify_all();
-    }
-
-    /// Waits until there is something to take, at most `timeout`; returns whether there is.
-    ///
-    /// While it waits it is parked: the next append wakes it.
-    pub fn wait_for_work(&self, timeout: Option<Duration>) -> bool {
-        let mut state = lock(&self.state);
-        while !(has_work(&state) || state.closed || state.urgent) {
-            state.writer_parked = true;
-            match timeout {
-                None => state = self.work.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner),
-                Some(timeout) => {
-                    state = self.work.wait_timeout(state, timeout).unwrap_or_else(std::sync::PoisonError::into_inner).0;
-                    break;
-                }
-            }
-        }
-        state.writer_parked = false;
-        has_work(&state)
-    }
-
-    /// Lets records gather for `interval`; ends early when somebody waits for room or for a flush, or a quarter of the ring is used.
-    pub fn gather(&self, interval: Duration) {
-        let state = lock(&self.state);
-        if state.urgent || state.closed || state.end.position - state.taken.position > self.capacity / 4 {
-            return;
-        }
-        // Not parked: appends do not wake it, urgent callers do.
-        let _gathered = self.work.wait_timeout(state, interval).unwrap_or_else(std::sync::PoisonError::into_inner);
-    }
-
-    /// Makes the writer take what there is now, without lingering. Returns the position to wait for.
-    pub fn hurry(&self) -> u64 {
-        let mut state = lock(&self.state);
-        self.spill(&mut state);
-        state.urgent = true;
-        state.writer_parked = false;
-        let end = state.end.position;
-        drop(state);
-        self.work.notify_all();
-        end
-    }
-
-    /// Says that the journal cannot write, or can again. Ends all waits for room when it cannot.
-    pub fn set_failure(&self, failure: Option<Arc<str>>) {
-        self.failing.store(failure.is_some(), Ordering::Release);
-        lock(&self.state).failure = failure;
-        self.space.notify_all();
-    }
-
-    /// What the journal said when it last failed to write; `None` while it can.
-    #[must_use]
-    pub fn failure(&self) -> Option<Arc<str>> {
-        if self.failing.load(Ordering::Acquire) { lock(&self.state).failure.clone() } else { None }
     }
 
     /// The header's counters now.
@@ -374,7 +194,26 @@ impl Intake {
         (state.end.position - state.freed, self.capacity)
     }
 
-    /// No record is taken any more; the writer wakes and drains what is left.
+    /// Says that a part of the way to the disk fails, or works again. While one fails, nobody waits for room.
+    pub fn set_failure(&self, part: FailingPart, failure: Option<Arc<str>>) {
+        self.set_failure_of(&mut lock(&self.state), part, failure);
+    }
+
+    pub(super) fn set_failure_of(&self, state: &mut State, part: FailingPart, failure: Option<Arc<str>>) {
+        if let Some(slot) = state.failures.get_mut(part.slot()) {
+            *slot = failure;
+        }
+        self.failing.store(state.failure().is_some(), Ordering::Release);
+        self.space.notify_all();
+    }
+
+    /// What the journal said when it last failed to write; `None` while it can.
+    #[must_use]
+    pub fn failure(&self) -> Option<Arc<str>> {
+        if self.failing.load(Ordering::Acquire) { lock(&self.state).failure().cloned() } else { None }
+    }
+
+    /// No record is taken any more, but for those that already wait for room; the writer wakes and drains what is left.
     pub fn close(&self) {
         let mut state = lock(&self.state);
         self.spill(&mut state);
@@ -398,23 +237,24 @@ impl Intake {
         std::fs::remove_file(&self.path)
     }
 
-    fn place(&self, position: u64) -> usize {
+    pub(super) fn place(&self, position: u64) -> usize {
         HEADER + usize::try_from(position % self.capacity).unwrap_or(0)
     }
 
     /// Room for a record of `size` bytes, with the padding in front of it if the ring's end is too near.
-    fn has_room(&self, state: &State, size: u64) -> bool {
+    pub(super) const fn has_room(&self, state: &State, size: u64) -> bool {
         let left = self.capacity - state.end.position % self.capacity;
         let padding = if left < size { left } else { 0 };
         state.end.position + padding + size - state.freed <= self.capacity
     }
 
-    fn put(&self, state: &mut State, payload: &[u8], events: u16, checksum: crc32fast::Hasher) -> io::Result<()> {
+    /// Copies a record behind the last one; the caller has made sure of the room. `checksum` covers the id and the payload.
+    pub(super) fn put(&self, state: &mut State, payload: &[u8], events: u16, checksum: crc32fast::Hasher) -> io::Result<()> {
         let len = u32::try_from(payload.len()).map_err(io::Error::other)?;
         let left = self.capacity - state.end.position % self.capacity;
         if left < record_size(payload.len()) {
             if left >= RECORD_HEAD as u64 {
-                let head = RecordHead::seal(0, 0, PADDING, state.end.number, crc32fast::Hasher::new());
+                let head = RecordHead::seal(0, 0, PADDING, state.end.number, self.checksum.clone());
                 self.map.write(self.place(state.end.position), &head.to_bytes())?;
             }
             state.end.position += left;
@@ -428,7 +268,7 @@ impl Intake {
     }
 
     /// Moves buffered records into the ring, in order; `false` when there is no room for all of them.
-    fn spill(&self, state: &mut State) -> bool {
+    pub(super) fn spill(&self, state: &mut State) -> bool {
         if state.buffered.is_empty() {
             return true;
         }
@@ -437,9 +277,12 @@ impl Intake {
         let (mut spilled, mut at) = (0, 0);
         for (len, events) in &buffered {
             let Some(payload) = usize::try_from(*len).ok().and_then(|len| buffer.get(at..at + len)) else { break };
-            let mut checksum = crc32fast::Hasher::new();
+            if !self.has_room(state, record_size(payload.len())) {
+                break;
+            }
+            let mut checksum = self.checksum.clone();
             checksum.update(payload);
-            if !self.has_room(state, record_size(payload.len())) || self.put(state, payload, *events, checksum).is_err() {
+            if self.put(state, payload, *events, checksum).is_err() {
                 break;
             }
             spilled += 1;
@@ -450,50 +293,28 @@ impl Intake {
         state.buffered.is_empty()
     }
 
-    fn count_offered(&self, state: &mut State, events: u64) {
+    pub(super) fn count_offered(&self, state: &mut State, events: u64) {
         state.counters.offered += events;
         // The header has room for its own counters: this cannot fail.
         let _within_the_header = self.map.write(OFFERED_AT, &state.counters.offered.to_le_bytes());
     }
 
-    fn count_lost(&self, state: &mut State, hop: Hop, events: u64, now: Timestamp) {
+    pub(super) fn count_lost(&self, state: &mut State, hop: Hop, events: u64, now: Timestamp) {
+        let declared = state.declared.get(hop.slot()).copied().unwrap_or(0);
         if let Some(loss) = state.counters.losses.get_mut(hop.slot()) {
-            loss.add(events, now);
+            loss.add(events, now, declared);
             let _within_the_header = self.map.write(Loss::offset(hop), &loss.to_bytes());
         }
         self.count_offered(state, events);
     }
 
-    fn wake(&self, state: &mut MutexGuard<'_, State>) {
+    /// Wakes the writer if it is parked, or gathers although somebody waits for it.
+    pub(super) fn wake(&self, state: &mut MutexGuard<'_, State>) {
         if state.writer_parked {
             state.writer_parked = false;
             self.work.notify_all();
         } else if state.urgent || state.end.position - state.taken.position > self.capacity / 4 {
-            // The writer may be gathering: see `gather`.
             self.work.notify_all();
         }
-    }
-}
-
-fn has_work(state: &State) -> bool {
-    state.taken.position < state.end.position || !state.buffered.is_empty()
-}
-
-fn allocate(file: &File, len: u64) -> io::Result<()> {
-    let size = i64::try_from(len).map_err(io::Error::other)?;
-    match nix::fcntl::fallocate(file, nix::fcntl::FallocateFlags::empty(), 0, size) {
-        Ok(()) => Ok(()),
-        Err(nix::errno::Errno::EOPNOTSUPP) => {
-            // No fallocate here: write the zeros.
-            let zeros = vec![0_u8; 1 << 20];
-            let mut at = 0;
-            while at < len {
-                let part = usize::try_from(len - at).unwrap_or(usize::MAX).min(zeros.len());
-                let written = std::os::unix::fs::FileExt::write_at(file, zeros.get(..part).unwrap_or_default(), at)?;
-                at += written as u64;
-            }
-            Ok(())
-        }
-        Err(errno) => Err(errno.into()),
     }
 }

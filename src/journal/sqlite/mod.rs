@@ -4,8 +4,18 @@
 
 mod append;
 mod connection;
+mod filter;
+mod intakes;
 mod migrate;
 mod read;
+mod row;
+mod sessions;
 
-pub(crate) use append::{IntakeProgress, IntakeState, Transaction, WriterStore};
-pub use read::{CheckpointRow, Condition, IntakeRow, JournalRow, ReaderStore, SessionRow};
+pub(crate) use append::{Transaction, WriterStore};
+pub(crate) use connection::empty_log;
+pub use filter::Condition;
+pub(crate) use intakes::{IntakeProgress, IntakeState, Undeclared};
+pub(crate) use migrate::is_own_trigger;
+pub use read::{CheckpointRow, IntakeRow, ReaderStore, SessionRow};
+pub use row::JournalRow;
+pub(crate) use row::UnreadableRow;
