@@ -1,38 +1,29 @@
-//! tmp
-use crate::channel::SessionChannel;
-/// x
-#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ProxyConfig {
-    /// x
-    pub enabled: bool,
-}
-impl Default for ProxyConfig {
-    fn default() -> Self {
-        Self { enabled: true }
-    }
-}
-/// x
-pub struct ProxyServer;
-/// x
-#[derive(Debug, thiserror::Error)]
-#[error("x")]
-pub struct ProxyError;
-impl ProxyServer {
-    /// x
-    /// # Errors
-    /// x
-    pub fn start(_c: SessionChannel, _p: ProxyConfig) -> Result<Self, ProxyError> {
-        Ok(Self)
-    }
-    /// x
-    pub fn environment(&self) -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
-        Vec::new()
-    }
-    /// x
-    pub fn address(&self) -> std::net::SocketAddr {
-        ([127, 0, 0, 1], 1).into()
-    }
-    /// x
-    pub fn finish(self) {}
-}
+//! OBSERVE the network: the HTTP proxy of a session, the tunnels through it and the names that it resolves.
+//!
+//! Guarantees: nothing is resolved, connected or sent upstream before its event is on record and the policy lets it pass (G-1);
+//! no credential, cookie, URL password or token gets into an event (G-7); every request and every connection that was let through
+//! has exactly one event that ends it, also when the session ends first.
+//! Never: TLS is opened; a header is added that shows the client or the upstream that a proxy stands between them; a byte of a body is
+//! kept.
+//!
+//! The way of a request: `server` accepts, `http` (or `connect` for a tunnel) reads the head and makes the event of it, `upstream`
+//! resolves through `dns`, gates each address and connects. Every call to the channel goes through `recorder`.
+
+mod config;
+mod connect;
+mod counted;
+mod dns;
+mod error;
+mod failure;
+mod gatekeeper;
+mod http;
+mod recorder;
+mod server;
+mod shared;
+mod tasks;
+mod upstream;
+
+pub use config::ProxyConfig;
+pub use error::ProxyError;
+pub use gatekeeper::Gatekeeper;
+pub use server::ProxyServer;

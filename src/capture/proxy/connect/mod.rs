@@ -1,0 +1,5 @@
+//! `CONNECT`: tunnels through the proxy.
+
+mod tunnel;
+
+pub(super) use tunnel::open;
