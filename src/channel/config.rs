@@ -60,6 +60,12 @@ pub struct DurabilityConfig {
 }
 
 impl DurabilityConfig {
+    /// Whether some family has this durability.
+    #[must_use]
+    pub fn has(&self, durability: Durability) -> bool {
+        Family::ALL.into_iter().any(|family| self.of(family) == durability)
+    }
+
     /// The durability of a family's events.
     #[must_use]
     pub fn of(&self, family: Family) -> Durability {

@@ -20,6 +20,8 @@ pub struct JournalConfig {
     pub sync_interval: Millis,
     /// How long the writer lets events gather before it commits. Longer makes larger commits; readers see events later.
     pub commit_interval: Millis,
+    /// Events in one commit, at most. Larger commits cost less for each event; smaller ones let other recorders in sooner.
+    pub commit_events: u64,
     /// Bytes of each recorder's intake, allocated on disk. Larger rides out longer stalls.
     pub intake_bytes: u64,
     /// The tree is signed at least this often while events come.
@@ -35,6 +37,7 @@ impl Default for JournalConfig {
             on_overload: OnOverload::Block,
             sync_interval: Millis::new(100),
             commit_interval: Millis::new(2),
+            commit_events: 10_000,
             intake_bytes: 8 << 20,
             checkpoint_interval: Millis::new(60_000),
             checkpoint_events: 100_000,

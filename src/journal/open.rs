@@ -17,8 +17,8 @@ use super::recover::recover;
 use super::sqlite::{IntakeProgress, IntakeState, WriterStore};
 use super::sync::Syncer;
 use super::writer::Writer;
-use crate::channel::EventChannel;
 use crate::channel::intake::{Goal, Intake, IntakeId};
+use crate::channel::{Durability, EventChannel};
 use crate::event::{JournalOpened, Severity};
 use crate::runtime::{clock, ids};
 
@@ -69,6 +69,11 @@ impl Journal {
         let now = clock::now();
         let intake = Intake::create(&data_dir.intakes(), IntakeId::from_bytes(ids::random()), config.intake_bytes, now)
             .map_err(|source| JournalError::Io { what: "cannot make an intake in", path: data_dir.intakes(), source })?;
+        if config.durability.has(Durability::Durable)
+            && let Err(error) = intake.prepare_for_syncs()
+        {
+            tracing::warn!(%error, "durable operations will wait longer: the intake cannot be prepared for them");
+        }
         let intake = Arc::new(intake);
         let intake_progress = IntakeProgress::new(intake.id());
         let found = JournalOpened {

@@ -75,7 +75,7 @@ impl Writer {
         let mut events_since = 0;
         let mut busy_since = None;
         loop {
-            if let Err(error) = self.intake.take(COMMIT_BYTES, &mut batch) {
+            if let Err(error) = self.intake.take_at_most(COMMIT_BYTES, self.config.commit_events.max(1), &mut batch) {
                 self.set_failure(&StoreError::Disk(error.to_string()));
                 break;
             }
@@ -123,7 +123,10 @@ impl Writer {
                     if batch.last {
                         break;
                     }
-                    self.intake.gather(self.config.commit_interval());
+                    // A full batch has more behind it.
+                    if batch.events < self.config.commit_events && batch.frames.len() < COMMIT_BYTES {
+                        self.intake.gather(self.config.commit_interval());
+                    }
                 }
                 Err(error) => {
                     self.intake.untake(self.intake_progress.mark);

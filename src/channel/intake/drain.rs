@@ -38,11 +38,19 @@ pub struct Goal {
 }
 
 impl Intake {
-    /// Copies records out, at most about `max_bytes`, in order, each once. Leaves an empty batch when there are none.
+    /// As [`Intake::take_at_most`], however many events there are.
+    ///
+    /// # Errors
+    /// As [`Intake::take_at_most`].
+    pub fn take(&self, max_bytes: usize, batch: &mut Batch) -> io::Result<()> {
+        self.take_at_most(max_bytes, u64::MAX, batch)
+    }
+
+    /// Copies records out, at most about `max_bytes` and `max_events`, in order, each once. Leaves an empty batch when there are none.
     ///
     /// # Errors
     /// When the mapping refuses, which would be a bug of this module; nothing was taken then.
-    pub fn take(&self, max_bytes: usize, batch: &mut Batch) -> io::Result<()> {
+    pub fn take_at_most(&self, max_bytes: usize, max_events: u64, batch: &mut Batch) -> io::Result<()> {
         batch.frames.clear();
         batch.events = 0;
         let (mut mark, end) = {
@@ -54,7 +62,7 @@ impl Intake {
             (state.taken, state.end)
         };
         // Producers write behind `end` only, and nobody frees what was not committed: the range is ours without the lock.
-        while mark.position < end.position && batch.frames.len() < max_bytes {
+        while mark.position < end.position && batch.frames.len() < max_bytes && batch.events < max_events {
             let place = self.place(mark.position);
             if self.capacity - mark.position % self.capacity < RECORD_HEAD as u64 {
                 mark.position = mark.position.next_multiple_of(self.capacity);

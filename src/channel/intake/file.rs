@@ -35,20 +35,25 @@ pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
+/// Writes zeros over the ring and brings them to the disk. Room that is only allocated is converted when it is first written back,
+/// and that takes a commit of the file system's own journal: a `durable` append would wait for it.
+pub(super) fn write_zeros(file: &File, from: u64, len: u64) -> io::Result<()> {
+    let zeros = vec![0_u8; 1 << 20];
+    let mut at = 0;
+    while at < len {
+        let part = usize::try_from(len - at).unwrap_or(usize::MAX).min(zeros.len());
+        at += file.write_at(zeros.get(..part).unwrap_or_default(), from + at)? as u64;
+    }
+    Ok(())
+}
+
 fn allocate(file: &File, len: u64) -> io::Result<()> {
     let size = i64::try_from(len).map_err(io::Error::other)?;
     match nix::fcntl::fallocate(file, nix::fcntl::FallocateFlags::empty(), 0, size) {
         Ok(()) => Ok(()),
         Err(nix::errno::Errno::EOPNOTSUPP) => {
-            // No fallocate here: write the zeros.
-            let zeros = vec![0_u8; 1 << 20];
-            let mut at = 0;
-            while at < len {
-                let part = usize::try_from(len - at).unwrap_or(usize::MAX).min(zeros.len());
-                let written = file.write_at(zeros.get(..part).unwrap_or_default(), at)?;
-                at += written as u64;
-            }
-            Ok(())
+            // No fallocate here.
+            write_zeros(file, 0, len)
         }
         Err(errno) => Err(errno.into()),
     }

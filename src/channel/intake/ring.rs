@@ -159,6 +159,15 @@ impl Intake {
         })
     }
 
+    /// Prepares the ring for `durable` appends, before the first append: see [`file::write_zeros`].
+    ///
+    /// # Errors
+    /// What the disk says; the intake can be used all the same.
+    pub fn prepare_for_syncs(&self) -> io::Result<()> {
+        file::write_zeros(self.map.file(), HEADER as u64, self.capacity)?;
+        self.map.file().sync_all()
+    }
+
     /// Name of the intake.
     #[must_use]
     pub const fn id(&self) -> IntakeId {

@@ -127,6 +127,7 @@ impl<'c> Transaction<'c> {
              payload, leaf) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         ))?;
         let mut appended = 0;
+        let mut bound_before: Option<Columns<'_>> = None;
         while !frames.is_empty() {
             let (columns, rest) = Columns::parse(frames).map_err(|error| StoreError::Damaged(error.to_string()))?;
             let frame = frames.get(..frames.len() - rest.len()).unwrap_or_default();
@@ -136,21 +137,44 @@ impl<'c> Transaction<'c> {
                 statement.raw_bind_parameter(1, seq.get())?;
                 statement.raw_bind_parameter(2, columns.id)?;
                 statement.raw_bind_parameter(3, columns.time_us)?;
-                statement.raw_bind_parameter(4, columns.session_id)?;
-                statement.raw_bind_parameter(5, columns.command_id)?;
-                statement.raw_bind_parameter(6, columns.cause)?;
-                statement.raw_bind_parameter(7, columns.kind)?;
-                statement.raw_bind_parameter(8, columns.pid)?;
-                statement.raw_bind_parameter(9, columns.subject)?;
-                statement.raw_bind_parameter(10, columns.decision)?;
-                statement.raw_bind_parameter(11, columns.rule)?;
-                statement.raw_bind_parameter(12, columns.severity)?;
-                statement.raw_bind_parameter(13, columns.attack)?;
+                // What is bound stays bound (sqlite3_reset), so only what differs from the row before is bound anew.
+                let before: Option<&Columns<'_>> = bound_before.as_ref();
+                if before.is_none_or(|before| before.session_id != columns.session_id) {
+                    statement.raw_bind_parameter(4, columns.session_id)?;
+                }
+                if before.is_none_or(|before| before.command_id != columns.command_id) {
+                    statement.raw_bind_parameter(5, columns.command_id)?;
+                }
+                if before.is_none_or(|before| before.cause != columns.cause) {
+                    statement.raw_bind_parameter(6, columns.cause)?;
+                }
+                if before.is_none_or(|before| before.kind != columns.kind) {
+                    statement.raw_bind_parameter(7, columns.kind)?;
+                }
+                if before.is_none_or(|before| before.pid != columns.pid) {
+                    statement.raw_bind_parameter(8, columns.pid)?;
+                }
+                if before.is_none_or(|before| before.subject != columns.subject) {
+                    statement.raw_bind_parameter(9, columns.subject)?;
+                }
+                if before.is_none_or(|before| before.decision != columns.decision) {
+                    statement.raw_bind_parameter(10, columns.decision)?;
+                }
+                if before.is_none_or(|before| before.rule != columns.rule) {
+                    statement.raw_bind_parameter(11, columns.rule)?;
+                }
+                if before.is_none_or(|before| before.severity != columns.severity) {
+                    statement.raw_bind_parameter(12, columns.severity)?;
+                }
+                if before.is_none_or(|before| before.attack != columns.attack) {
+                    statement.raw_bind_parameter(13, columns.attack)?;
+                }
                 statement.raw_bind_parameter(14, columns.payload)?;
                 statement.raw_bind_parameter(15, leaf.as_slice())?;
                 statement.raw_execute()
             })();
             store_errors(bound)?;
+            bound_before = Some(columns);
             self.tree.push(leaf);
             self.sessions.project(seq.get(), &columns);
             appended += 1;
