@@ -1,2 +1,54 @@
-//! Benchmarks.
-fn main() {}
+//! `make bench`: measures and writes `docs/performance.md`. Peers run the same work in the same run, interleaved; medians count.
+//!
+//! Arguments: names of sections to run (`journal gate start memory`), all if none. `AGENTSH_BENCH_DIR` is where journals are made
+//! (default: the target folder), so that another disk can be measured.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    missing_docs,
+    unreachable_pub,
+    reason = "a benchmark that cannot go on stops, and says where"
+)]
+
+mod gate;
+mod journal;
+mod load;
+mod memory;
+mod report;
+mod start;
+
+use std::path::PathBuf;
+
+/// Measures beneath a folder and returns what the report says.
+type Section = fn(&std::path::Path) -> String;
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let folder = std::env::var_os("AGENTSH_BENCH_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench"), PathBuf::from);
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut report = report::Report::load();
+    let sections: [(&str, Section); 4] =
+        [("journal", journal::run), ("gate", gate::run), ("start", start::run), ("memory", memory::run)];
+    for (name, run) in sections {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+            eprintln!("measuring: {name}");
+            let text = run(&folder);
+            println!("{text}");
+            report.replace(name, &text);
+        }
+    }
+    report.save();
+    let _ = std::fs::remove_dir_all(&folder);
+}
+
+/// The middle of the values; for an even number the lower one of the two.
+pub fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[(sorted.len() - 1) / 2]
+}

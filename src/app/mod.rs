@@ -1,1 +1,24 @@
-//! COMPOSITION ROOT: build, pipeline, shutdown.
+//! COMPOSITION ROOT: puts the parts together. Read `pipeline` first: it is the whole flow of a recorded command on one page.
+//!
+//! Guarantees: a session is announced, its policy and its capabilities are on record before its command starts (G-10), and whatever
+//! ends the command, the mount is gone and the journal closed before `run` returns. Never: a rule about events, files or storage of
+//! its own.
+
+pub mod demo;
+mod error;
+pub mod health;
+pub mod journal;
+mod pipeline;
+mod policy;
+pub mod server;
+mod summary;
+mod workspace;
+
+pub use error::RunError;
+pub use pipeline::{RunReport, RunRequest, run};
+pub use policy::{load_policy, variables};
+pub use summary::{Refused, Summary};
+pub use workspace::Workspace;
+
+pub use crate::capture::exec::{BlockedSignals, Ending, launch};
+pub use crate::policy::{MAX_TEXT_BYTES, Policy, PolicyError, Variables};

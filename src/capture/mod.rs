@@ -3,6 +3,8 @@
 //! Guarantee: an operation that can be refused goes through `SessionChannel::gate` before it happens (G-1), and no secret gets
 //! into an event (G-7). Never: a layer reads the journal, decides by itself, or waits for a sink.
 
+pub mod actor;
 pub mod exec;
 pub mod fuse;
+pub mod probe;
 pub mod proxy;

@@ -60,6 +60,32 @@ pub enum RefusedBy {
     Overload,
 }
 
+/// What an interceptor asks of the channel, so that its semantics can be tested without one. [`SessionChannel`] is the real one.
+pub trait Gatekeeper: Send + Sync {
+    /// Decides an operation that is about to happen and puts both on record (G-1). May wait.
+    fn gate(&self, payload: Payload, actor: Option<Actor>, cause: Option<EventId>) -> Verdict;
+
+    /// Puts on record what has happened.
+    fn observe(&self, payload: Payload, actor: Option<Actor>, cause: Option<EventId>) -> EventId;
+
+    /// Records that an operation which was let through failed.
+    fn failed(&self, operation: EventId, kind: Kind, subject: Option<String>, actor: Option<Actor>, errno: i32);
+}
+
+impl Gatekeeper for SessionChannel {
+    fn gate(&self, payload: Payload, actor: Option<Actor>, cause: Option<EventId>) -> Verdict {
+        Self::gate(self, payload, actor, cause)
+    }
+
+    fn observe(&self, payload: Payload, actor: Option<Actor>, cause: Option<EventId>) -> EventId {
+        Self::observe(self, payload, actor, cause)
+    }
+
+    fn failed(&self, operation: EventId, kind: Kind, subject: Option<String>, actor: Option<Actor>, errno: i32) {
+        Self::failed(self, operation, kind, subject, actor, errno);
+    }
+}
+
 /// One session's way into the channel. Cheap to clone; shared by all layers of the session.
 #[derive(Clone)]
 pub struct SessionChannel {
@@ -107,7 +133,7 @@ impl SessionChannel {
             }
             Ok(()) => Outcome::Proceed,
             Err(GateError::JournalCannotWrite { reason }) => {
-                Outcome::Refuse(Refusal { by: RefusedBy::AuditFailure, rule: None, reason: reason.into() })
+                Outcome::Refuse(Refusal { by: RefusedBy::AuditFailure, rule: None, reason })
             }
             Err(GateError::IntakeFull) => Outcome::Refuse(Refusal {
                 by: RefusedBy::Overload,

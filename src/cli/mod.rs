@@ -1,11 +1,19 @@
-//! TYPE: the command line, a file for each subcommand.
+//! TYPE: the command line, a file for each subcommand. The only place that prints.
+//!
+//! Guarantees: the wrapped command's own output and exit code pass through untouched; 125 means that agentsh itself failed, 126 that
+//! policy refused, 127 that there is no such program; an error says what, why and what to do. Never: a rule, or work that a
+//! library user could not do too.
 
+mod arguments;
+mod demo;
+mod dispatch;
+pub mod doctor;
+pub mod events;
+pub mod journal;
+pub mod output;
 pub mod policy;
+mod run;
+mod server;
+pub mod verify;
 
-use std::process::ExitCode;
-
-/// Runs the command line and returns the process's exit code.
-#[must_use]
-pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
-}
+pub use dispatch::main;

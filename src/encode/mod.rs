@@ -1,1 +1,5 @@
-//! SHAPES: pure functions from an event to each stored or sent form.
+//! SHAPES: pure functions from an event to each form that is stored or sent.
+//!
+//! Guarantee: a form follows from the event alone, byte for byte (G-6). Never: I/O, a clock, or a form that loses a field.
+
+pub mod stored;

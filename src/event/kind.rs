@@ -131,10 +131,11 @@ macro_rules! kinds {
             }
 
             /// Reads the payload of a known kind from its stored JSON object. Keys that the kind does not have are ignored,
-            /// so that the envelope's keys may stand beside them.
+            /// so that the envelope's keys may stand beside them; a field that is not there (an older version did not have it)
+            /// takes its type's default.
             ///
             /// # Errors
-            /// When the object lacks a field of the kind or holds one of another type.
+            /// When the text is no JSON or holds a field of another type.
             pub fn from_json(kind: Kind, json: &str) -> Result<Self, serde_json::Error> {
                 match kind {
                     $($(Kind::$variant => serde_json::from_str(json).map(Payload::$variant),)*)*

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Event, Payload};
+use super::{Decision, Event, Payload};
 
 impl Event {
     /// What the event is about, for the journal's `subject` column; `None` where it is about nothing in particular.
@@ -13,6 +13,24 @@ impl Event {
 }
 
 impl Payload {
+    /// The verdict that the payload carries, for the journal's `decision` column.
+    #[must_use]
+    pub const fn decision(&self) -> Option<Decision> {
+        if let Payload::PolicyDecision(p) = self { Some(p.decision) } else { None }
+    }
+
+    /// The policy rule that the payload carries, for the journal's `rule` column.
+    #[must_use]
+    pub fn rule(&self) -> Option<&str> {
+        if let Payload::PolicyDecision(p) = self {
+            p.rule.as_deref()
+        } else if let Payload::ApprovalRequested(p) = self {
+            p.rule.as_deref()
+        } else {
+            None
+        }
+    }
+
     /// What the payload is about: see [`Event::subject`].
     #[must_use]
     pub fn subject(&self) -> Option<Cow<'_, str>> {

@@ -1,1 +1,37 @@
-//! REMEMBER: the journal.
+//! REMEMBER: the journal: SQLite, Merkle tree, checkpoints, cursors.
+//!
+//! Guarantees: `seq` is 1, 2, 3 … across restarts and recorders (G-3); every row is a leaf of the tree, and checkpoints are signed
+//! (G-4); rows, tree, intake mark and cursors commit together, so that nothing is written twice or lost when a recorder dies
+//! (G-2). Never: an UPDATE or DELETE of an event, or work on a file that another program or a newer version made.
+
+mod checkpoint;
+mod config;
+mod data_dir;
+mod doorbell;
+mod error;
+mod events;
+mod follow;
+mod merkle;
+mod note;
+mod open;
+mod progress;
+mod rebuild;
+mod recover;
+mod sqlite;
+mod sync;
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests;
+mod verify;
+mod writer;
+
+pub use config::JournalConfig;
+pub use data_dir::DataDir;
+pub use doorbell::Bell;
+pub use error::{JournalError, StoreError};
+pub use follow::Follower;
+pub use merkle::{Frontier, Hash};
+pub use note::{Checkpoint, JournalKey, NoteError, PublicKey};
+pub use open::Journal;
+pub use rebuild::rebuild;
+pub use sqlite::{CheckpointRow, Condition, IntakeRow, JournalRow, ReaderStore, SessionRow};
+pub use verify::{Finding, Verification, verify};

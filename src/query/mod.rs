@@ -1,1 +1,20 @@
-//! ASK: filters over the journal.
+//! ASK: which events of the journal, and how the journal stands.
+//!
+//! Guarantees: a filter means the same wherever it is asked (command line, service); what is read is in the order of `seq`, without
+//! gap or repeat (G-5). Never: a write to the journal, or a table or a terminal in its answers.
+
+mod filter;
+mod reader;
+mod status;
+mod time;
+mod words;
+
+pub use filter::{Filter, Limit};
+pub use reader::{Reader, SessionError, Verdict};
+pub use status::{Accounts, CheckpointStatus, IntakeStatus, JournalStatus, SessionCounts, status};
+pub use time::{TimeError, parse_time};
+pub use words::{UnknownWord, decision, family, kind};
+
+pub use crate::journal::{
+    DataDir, Finding, Follower, JournalError, JournalRow, NoteError, PublicKey, StoreError, Verification, verify,
+};

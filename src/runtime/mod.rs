@@ -4,6 +4,10 @@
 
 pub mod clock;
 pub mod ids;
+pub mod interrupts;
+pub mod mapped_file;
 pub mod metrics;
 pub mod sync;
 pub mod sys;
+pub mod trial;
+pub mod units;

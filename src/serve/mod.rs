@@ -1,1 +1,8 @@
-//! SHOW: the HTTP service.
+//! SHOW: what a program or a person sees of the recorder over the network.
+//!
+//! Guarantee: without keys it listens on loopback only. Never: it reads or changes anything but through what `app` hands it.
+
+mod config;
+pub mod http;
+
+pub use config::ServerConfig;

@@ -12,9 +12,19 @@
 )]
 
 mod architecture;
+mod config;
+mod evidence;
 mod fuse;
+mod golden;
+mod journal;
+mod metrics;
 mod policy;
 mod process;
 mod proxy;
+mod readers;
 mod redaction;
+mod run;
+mod server;
+mod setup;
+mod support;
 mod vocabulary;

@@ -112,7 +112,6 @@ payload! {
 }
 
 /// `policy_decision` stands for no operation by itself; a default is needed only to read partial JSON.
-#[expect(clippy::derivable_impls, reason = "the default kind is a choice of this file and not of the vocabulary")]
 impl Default for Kind {
     fn default() -> Self {
         Kind::PolicyDecision

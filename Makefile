@@ -1,0 +1,43 @@
+# What a newcomer runs: `make demo` and `make test`. Each first sees to it that the machine has what it needs.
+
+CARGO ?= cargo
+# In CI the committed Cargo.lock is what is built.
+FLAGS ?= $(if $(CI),--locked)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench test-schedules golden install clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do \
+		printf '  make %-16s %s\n' "$$target" "$$text"; done
+
+demo: ## Build, record a real session and show what it caught
+	@sh scripts/setup.sh demo
+	$(CARGO) run $(FLAGS) -- demo
+
+test: ## Build and run all tests
+	@sh scripts/setup.sh test
+	$(CARGO) test $(FLAGS)
+
+lint: ## Check the format and the lints
+	@sh scripts/setup.sh lint
+	$(CARGO) fmt --check
+	$(CARGO) clippy $(FLAGS) --all-targets -- -D warnings
+
+bench: ## Measure, and write docs/performance.md
+	@sh scripts/setup.sh test
+	$(CARGO) bench $(FLAGS)
+
+test-schedules: ## Explore the thread schedules of the channel
+	@sh scripts/setup.sh build
+	$(CARGO) test $(FLAGS) --features shuttle --lib channel
+
+golden: ## Write the committed files anew that are made from the source (schemas, docs/metrics.md, golden files)
+	UPDATE_GOLDEN=1 $(CARGO) test $(FLAGS) --test suite
+
+install: ## Build with optimisation and copy the binary to cargo's folder of programs
+	@sh scripts/setup.sh build
+	$(CARGO) install $(FLAGS) --path .
+
+clean: ## Remove what was built
+	$(CARGO) clean

@@ -1,0 +1,276 @@
+//! One recorded command, from the first check to the last event.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::error::RunError;
+use super::policy::{load_policy, variables};
+use super::summary::Summary;
+use super::workspace::Workspace;
+use crate::capture::actor::ProcActors;
+use crate::capture::exec::{
+    BlockedSignals, CommandHandle, CommandSpec, Ending, MountSpec, PreparedSession, ProcessObserver, Recorder, RunningProgram,
+    SessionSpec, run_command,
+};
+use crate::capture::fuse::{FuseServer, MountedDevice, mount_options};
+use crate::capture::proxy::ProxyServer;
+use crate::channel::SessionChannel;
+use crate::config::{Config, Environment, PolicyChoice};
+use crate::event::{
+    CapabilityReport, Layer, LayerReport, LayerState, OsText, PolicyLoaded, SessionCreated, SessionEnded, SessionId, redact,
+};
+use crate::journal::Journal;
+use crate::runtime::{clock, ids};
+
+/// What to run and how.
+#[derive(Clone, Debug)]
+pub struct RunRequest {
+    /// The command's arguments, the program first.
+    pub argv: Vec<OsString>,
+    /// The command's environment; the proxy's variables are set in it.
+    pub env: Vec<(OsString, OsString)>,
+    /// Where the command starts.
+    pub cwd: PathBuf,
+    /// The directory that is watched.
+    pub workspace: PathBuf,
+    /// The policy.
+    pub policy: PolicyChoice,
+    /// The agentsh program that becomes the session's launcher.
+    pub program: PathBuf,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub struct RunReport {
+    /// The session.
+    pub session: SessionId,
+    /// How the command ended.
+    pub ending: Ending,
+    /// What was recorded.
+    pub summary: Summary,
+}
+
+/// Runs a command in a session of its own and records it.
+///
+/// # Errors
+/// [`RunError`] when there is no session; the command was not run then.
+pub fn run(
+    request: &RunRequest,
+    config: &Config,
+    environment: &Environment,
+    signals: BlockedSignals,
+) -> Result<RunReport, RunError> {
+    let began = clock::instant();
+    // The session runs as the same user: without this it could reach the recorder's memory and descriptors through /proc (G-9).
+    if let Err(errno) = nix::sys::prctl::set_dumpable(false) {
+        tracing::warn!(%errno, "the recorder's memory and descriptors stay open to its user's other processes");
+    }
+    let data_dir = std::path::absolute(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
+    // Checked before anything is made, so that a workspace or a policy that cannot be one leaves no trace.
+    let checked = Workspace::open(&request.workspace, &data_dir)?;
+    let policy = Arc::new(load_policy(&request.policy, &variables(&checked.path, environment))?);
+    let journal = Journal::open(&data_dir, &config.journal)?;
+    // Again, since only now the data directory is sure to be there, and its real path known.
+    let workspace = Workspace::open(&checked.path, journal.data_dir().root())?;
+    let session_id = ids::session_id(clock::now());
+    let channel =
+        SessionChannel::new(Arc::clone(journal.channel()), Arc::new(ArcSwap::new(Arc::clone(&policy))), session_id.clone());
+    announce(&channel, &workspace);
+
+    let handle = Arc::new(CommandHandle::default());
+    let forwarder = signals.forward_to(Arc::clone(&handle));
+    let actors = Arc::new(ProcActors::new());
+    let session = Session { request, config, journal: &journal, channel: &channel, actors: &actors, handle: &handle };
+    let outcome = session.record(workspace);
+    drop(forwarder);
+
+    let (reason, processes_ended) = match &outcome {
+        Ok((Ending::Signalled(_) | Ending::Interrupted(_), ended)) => ("signal", *ended),
+        Ok((Ending::Failed(_) | Ending::NotRun(_), ended)) => ("failed", *ended),
+        Ok((Ending::Exited(_) | Ending::Refused(_) | Ending::NotFound, ended)) => ("finished", *ended),
+        Err(_) => ("failed", 0),
+    };
+    let ended = SessionEnded { reason: reason.to_owned(), duration_us: clock::micros_since(began), processes_ended };
+    channel.observe(ended, None, None);
+    let failure = journal.failure();
+    let journal_data = journal.data_dir().clone();
+    let closed = journal.close();
+    let (ending, _) = outcome?;
+    if let Err(error) = closed {
+        // The command has run; what could not be committed stays in the intake and is drained by the next start.
+        tracing::error!(%error, failure = failure.as_deref().unwrap_or(""), "the journal could not be closed");
+    }
+    let summary = Summary::read(&journal_data, &session_id)?;
+    Ok(RunReport { session: session_id, ending, summary })
+}
+
+/// The session and its policy, on record before anything else of it.
+fn announce(channel: &SessionChannel, workspace: &Workspace) {
+    let policy = channel.policy();
+    let uname = nix::sys::utsname::uname().ok();
+    let text = |value: Option<&std::ffi::OsStr>| value.map(|value| value.to_string_lossy().into_owned()).unwrap_or_default();
+    let os = [uname.as_ref().map(nix::sys::utsname::UtsName::sysname), uname.as_ref().map(nix::sys::utsname::UtsName::release)];
+    let created = SessionCreated {
+        workspace: OsText::from(workspace.path.as_path()),
+        policy: policy.name().to_owned(),
+        policy_digest: policy.digest().to_owned(),
+        agentsh_version: env!("CARGO_PKG_VERSION").to_owned(),
+        hostname: text(uname.as_ref().map(nix::sys::utsname::UtsName::nodename)),
+        os: os.map(text).join(" "),
+        uid: nix::unistd::getuid().as_raw(),
+        labels: Vec::new(),
+    };
+    let created = channel.observe(created, None, None);
+    let loaded = PolicyLoaded {
+        name: policy.name().to_owned(),
+        digest: policy.digest().to_owned(),
+        source: policy.source().to_owned(),
+        text: policy.text().to_owned(),
+        rules: u64::try_from(policy.rule_count()).unwrap_or(u64::MAX),
+    };
+    channel.observe(loaded, None, Some(created));
+}
+
+/// What a session is recorded with.
+struct Session<'a> {
+    request: &'a RunRequest,
+    config: &'a Config,
+    journal: &'a Journal,
+    channel: &'a SessionChannel,
+    actors: &'a Arc<ProcActors>,
+    handle: &'a CommandHandle,
+}
+
+impl Session<'_> {
+    /// Sets the layers up, runs the command, takes the layers down. Returns how it ended and how many processes were ended with it.
+    fn record(&self, workspace: Workspace) -> Result<(Ending, u64), RunError> {
+        let command_id = ids::command_id(clock::now());
+        let channel = self.channel.for_command(command_id);
+        let fuse = &self.config.sandbox.fuse;
+        let mount = fuse.enabled.then(|| mount_spec(&workspace));
+        let hidden_in_workspace = !workspace.hidden.is_empty();
+        let spec = SessionSpec { program: self.request.program.clone(), private: true, mount };
+        let mut prepared = PreparedSession::open(&spec)?;
+        let server = match prepared.take_device() {
+            Some(device) => {
+                let mounted =
+                    MountedDevice { device, root: workspace.root, mount_path: workspace.path.clone(), hidden: workspace.hidden };
+                let actors = Arc::clone(self.actors);
+                Some(FuseServer::start(mounted, Arc::new(channel.clone()), actors, fuse)?)
+            }
+            None => None,
+        };
+        let proxy = if self.config.sandbox.network.enabled {
+            Some(ProxyServer::start(channel.clone(), self.config.sandbox.network.clone())?)
+        } else {
+            None
+        };
+        // A data directory within the workspace is hidden by the workspace's own file system.
+        let hide = if hidden_in_workspace { Vec::new() } else { vec![self.journal.data_dir().root().to_owned()] };
+        let session = prepared.confine(&hide)?;
+        let layers = session.layers().iter().cloned().chain(other_layers(fuse.enabled, proxy.as_ref())).collect();
+        self.channel.observe(CapabilityReport { layers }, None, None);
+        if let Some(reason) = self.journal.failure() {
+            return Err(RunError::JournalCannotWrite { reason: reason.to_string() });
+        }
+
+        let mut env = self.request.env.clone();
+        if let Some(proxy) = &proxy {
+            let variables = proxy.environment();
+            env.retain(|(name, _)| !variables.iter().any(|(ours, _)| ours == name));
+            env.extend(variables);
+        }
+        let command = CommandSpec {
+            argv: self.request.argv.iter().map(|argument| OsText::from(argument.as_os_str())).collect(),
+            env: env.iter().map(|(name, value)| (OsText::from(name.as_os_str()), OsText::from(value.as_os_str()))).collect(),
+            cwd: OsText::from(self.request.cwd.as_path()),
+        };
+        let observer = Observer(self.actors);
+        let recorder = Recorder { gatekeeper: &channel, observer: &observer, redact: redact::argv };
+        let outcome = run_command(session, &command, recorder, self.handle, &self.config.sandbox.exec);
+
+        if let Some(proxy) = proxy {
+            proxy.finish();
+        }
+        if let Some(server) = server
+            && let Err(error) = server.finish()
+        {
+            tracing::error!(%error, "the workspace's file system ended with an error");
+        }
+        Ok((outcome.ending, outcome.processes_ended))
+    }
+}
+
+/// Keeps the actors' cache true to what the process layer sees.
+struct Observer<'a>(&'a ProcActors);
+
+impl ProcessObserver for Observer<'_> {
+    fn program_changed(&self, program: &RunningProgram<'_>) {
+        self.0.invalidate(program.pid);
+    }
+
+    fn ended(&self, pid: u32) {
+        self.0.invalidate(pid);
+    }
+}
+
+fn mount_spec(workspace: &Workspace) -> MountSpec {
+    let covered = nix::sys::statvfs::fstatvfs(&workspace.root).map_or(nix::sys::statvfs::FsFlags::empty(), |found| found.flags());
+    let options = mount_options(nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw(), covered);
+    MountSpec {
+        target: OsText::from(workspace.path.as_path()),
+        fstype: options.fstype.to_owned(),
+        source: options.source.to_owned(),
+        flags: options.flags.bits(),
+        options: options.data,
+        device: Some("/dev/fuse".into()),
+    }
+}
+
+/// The layers that are not the launcher's to report.
+fn other_layers(fuse: bool, proxy: Option<&ProxyServer>) -> Vec<LayerReport> {
+    let absent = |layer, reason: &str, remedy: Option<&str>| LayerReport {
+        layer,
+        state: LayerState::Absent,
+        mechanism: None,
+        reason: Some(reason.to_owned()),
+        remedy: remedy.map(str::to_owned),
+    };
+    let mut layers = Vec::new();
+    if !fuse {
+        let remedy = Some("set sandbox.fuse.enabled: true");
+        layers.push(absent(Layer::Fuse, "it is switched off in the configuration", remedy));
+    }
+    match proxy {
+        Some(proxy) => {
+            layers.push(LayerReport {
+                layer: Layer::Proxy,
+                state: LayerState::Enforcing,
+                mechanism: Some(format!("HTTP proxy at {}", proxy.address())),
+                reason: Some("programs that ignore HTTP_PROXY and HTTPS_PROXY connect unseen".to_owned()),
+                remedy: None,
+            });
+            layers.push(LayerReport {
+                layer: Layer::Dns,
+                state: LayerState::Observing,
+                mechanism: Some("names that the proxy resolves".to_owned()),
+                reason: Some("names that a program resolves by itself are not seen".to_owned()),
+                remedy: None,
+            });
+        }
+        None => {
+            let remedy = Some("set sandbox.network.enabled: true");
+            layers.push(absent(Layer::Proxy, "it is switched off in the configuration", remedy));
+            layers.push(absent(Layer::Dns, "it is switched off with the proxy", remedy));
+        }
+    }
+    layers.push(absent(Layer::OutsideFiles, "files outside of the workspace are not watched by this version", None));
+    layers.push(absent(Layer::Transparent, "connections are not redirected by this version", None));
+    layers.push(absent(Layer::UnixSocket, "unix sockets are not watched by this version", None));
+    layers.push(absent(Layer::Limits, "resources are not limited by this version", None));
+    layers.push(absent(Layer::Registry, "this system has no Windows registry", None));
+    layers
+}

@@ -1,0 +1,183 @@
+//! What a session left in the journal, in a few lines: for the end of `run` and for `demo`.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+use std::ops::ControlFlow;
+
+use serde::Serialize;
+
+use crate::event::{Decision, Kind, SessionId};
+use crate::journal::{Condition, DataDir, JournalError, JournalRow, ReaderStore, StoreError};
+
+/// Refusals that are listed one by one; more are only counted.
+const LISTED: usize = 20;
+
+/// One refusal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    /// Position of the operation's decision.
+    pub seq: u64,
+    /// Kind of the operation.
+    pub operation: String,
+    /// What it was about.
+    pub subject: String,
+    /// The rule that refused it; absent when a default did.
+    pub rule: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// How often the same thing was refused.
+    pub times: u64,
+}
+
+/// What a session left in the journal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// The session.
+    pub session: String,
+    /// Events of the session.
+    pub events: u64,
+    /// First and last `seq`.
+    pub seqs: (u64, u64),
+    /// Events by kind.
+    pub kinds: BTreeMap<String, u64>,
+    /// Decisions.
+    pub decisions: u64,
+    /// Operations that were refused.
+    pub denied: u64,
+    /// The refusals, the same ones together, at most twenty.
+    pub refused: Vec<Refused>,
+    /// Events lost while the session ran, all recorders together.
+    pub lost: u64,
+}
+
+impl Summary {
+    /// Reads it from the journal.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn read(data_dir: &DataDir, session: &SessionId) -> Result<Self, JournalError> {
+        let store = ReaderStore::open(&data_dir.journal())?;
+        let store_error = |source| JournalError::Store { path: data_dir.journal(), source };
+        let mut summary = Self { session: session.to_string(), ..Self::default() };
+        let of_session = Condition::Session(session.to_string());
+        summary.kinds = store.count_kinds(std::slice::from_ref(&of_session)).map_err(store_error)?;
+        summary.events = summary.kinds.values().sum();
+        summary.decisions = summary.kinds.get(Kind::PolicyDecision.as_str()).copied().unwrap_or(0);
+        if let Some(row) = store.session(session.as_str()).map_err(store_error)? {
+            summary.seqs = row.seqs;
+        }
+        let denied = [of_session, Condition::Kinds(vec![Kind::PolicyDecision]), Condition::Decisions(vec![Decision::Deny])];
+        store.rows::<StoreError>(0, &denied, None, |row| summary.add_refusal(row)).map_err(store_error)?;
+        let lost = [Condition::Kinds(vec![Kind::EventsLost])];
+        let first = summary.seqs.0.saturating_sub(1);
+        store
+            .rows::<StoreError>(first, &lost, None, |row| {
+                #[derive(serde::Deserialize)]
+                struct Lost {
+                    count: u64,
+                }
+                let lost: Lost =
+                    serde_json::from_str(row.columns.payload).map_err(|error| StoreError::Damaged(error.to_string()))?;
+                summary.lost += lost.count;
+                Ok(ControlFlow::Continue(()))
+            })
+            .map_err(store_error)?;
+        Ok(summary)
+    }
+
+    fn add_refusal(&mut self, row: &JournalRow<'_>) -> Result<ControlFlow<()>, StoreError> {
+        #[derive(serde::Deserialize)]
+        struct Decided {
+            operation: String,
+            reason: String,
+        }
+        let decided: Decided =
+            serde_json::from_str(row.columns.payload).map_err(|error| StoreError::Damaged(error.to_string()))?;
+        self.denied += 1;
+        let subject = row.columns.subject.unwrap_or("");
+        let rule = row.columns.rule.map(str::to_owned);
+        let known = self
+            .refused
+            .iter()
+            .position(|known| known.operation == decided.operation && known.subject == subject && known.rule == rule);
+        if let Some(known) = known.and_then(|index| self.refused.get_mut(index)) {
+            known.times += 1;
+        } else if self.refused.len() < LISTED {
+            self.refused.push(Refused {
+                seq: row.seq,
+                operation: decided.operation,
+                subject: subject.to_owned(),
+                rule,
+                reason: decided.reason,
+                times: 1,
+            });
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn count(&self, kinds: &[Kind]) -> u64 {
+        kinds.iter().filter_map(|kind| self.kinds.get(kind.as_str())).sum()
+    }
+
+    /// Events in words: what a person asks first.
+    fn in_words(&self) -> String {
+        let parts = [
+            (self.count(&[Kind::ProcessExec]), "program started", "programs started"),
+            (self.count(&[Kind::FileOpen, Kind::DirList]), "file or directory opened", "files and directories opened"),
+            (
+                self.count(&[Kind::FileCreate, Kind::DirCreate, Kind::FileSymlink, Kind::FileLink]),
+                "name created",
+                "names created",
+            ),
+            (self.count(&[Kind::FileDelete, Kind::DirDelete]), "name removed", "names removed"),
+            (self.count(&[Kind::FileRename]), "rename", "renames"),
+            (self.count(&[Kind::HttpRequest]), "web request", "web requests"),
+            (self.count(&[Kind::NetConnect]), "connection", "connections"),
+        ];
+        let mut words = String::new();
+        for (count, one, many) in parts.into_iter().filter(|(count, ..)| *count > 0) {
+            let separator = if words.is_empty() { "" } else { ", " };
+            // Writing to a String cannot fail.
+            let _ = write!(words, "{separator}{count} {}", if count == 1 { one } else { many });
+        }
+        if words.is_empty() { "nothing that is watched".to_owned() } else { words }
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "agentsh: session {}: {} events (seq {} to {})", self.session, self.events, self.seqs.0, self.seqs.1)?;
+        writeln!(f, "  recorded  {}", self.in_words())?;
+        if self.denied == 0 {
+            writeln!(f, "  refused   nothing")?;
+        } else {
+            writeln!(f, "  refused   {} of {} decisions:", self.denied, self.decisions)?;
+            for refused in &self.refused {
+                let times = if refused.times > 1 { format!(" ({} times)", refused.times) } else { String::new() };
+                let rule = refused.rule.as_deref().unwrap_or("default");
+                writeln!(f, "    ✗ {} {}{times}  [{rule}] {}", verb(&refused.operation), refused.subject, refused.reason)?;
+            }
+            let listed: u64 = self.refused.iter().map(|refused| refused.times).sum();
+            if self.denied > listed {
+                writeln!(f, "    … and {} more", self.denied - listed)?;
+            }
+        }
+        if self.lost > 0 {
+            writeln!(f, "  LOST      {} events could not be recorded: agentsh events --kind events_lost", self.lost)?;
+        }
+        Ok(())
+    }
+}
+
+/// `file_open` → `open`: the family is clear from the subject.
+fn verb(operation: &str) -> &str {
+    match operation {
+        "process_exec" => "run",
+        "http_request" => "request",
+        "net_connect" => "connect",
+        "dir_create" => "mkdir",
+        "dir_delete" => "rmdir",
+        "dir_list" => "list",
+        other => other.strip_prefix("file_").unwrap_or(other),
+    }
+}

@@ -1,0 +1,264 @@
+//! The thread that sees processes end and publishes each end once.
+//!
+//! A pidfd says that a process has ended; how it ended is learned from whoever can tell: the launcher for its own children (`wait4(2)`,
+//! with figures), the kernel once another parent has reaped it (`PIDFD_GET_INFO`, Linux 6.15), its remains in `/proc` before that, and
+//! failing all of these the argument of its `exit_group(2)`.
+
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::sync::MutexGuard;
+
+use nix::errno::Errno;
+use nix::sys::epoll::{EpollEvent, EpollFlags, EpollTimeout};
+
+use super::launch::{Exited, Reply, receive};
+use super::procfs::{self, Stat};
+use super::statistics::{self, micros};
+use super::tracker::{Process, Table, Tracker, has_ended, token};
+use crate::event::{Actor, ExecStatistics, ProcessExit, StatisticsSource};
+use crate::runtime::{clock, sys};
+
+/// What epoll gives back for the launcher's socket; no process has this number.
+const LAUNCHER: u64 = u64::MAX;
+/// Ends taken from the kernel at once.
+const BATCH: usize = 64;
+
+/// Publishes ends until the launcher closes its socket; then those of all processes that are still in the table and have ended.
+pub(super) fn watch(tracker: &Tracker<'_>, launcher: &UnixStream) {
+    let added = tracker.epoll.add(launcher, EpollEvent::new(EpollFlags::EPOLLIN, LAUNCHER));
+    if added.is_ok() {
+        while let Ok(true) = take_batch(tracker, launcher) {}
+    }
+    tracker.close();
+}
+
+/// `false` once the launcher has closed.
+fn take_batch(tracker: &Tracker<'_>, launcher: &UnixStream) -> Result<bool, Errno> {
+    let mut events = [EpollEvent::empty(); BATCH];
+    let mut timeout = EpollTimeout::NONE;
+    let mut launcher_speaks = false;
+    loop {
+        let count = match tracker.epoll.wait(&mut events, timeout) {
+            Err(Errno::EINTR) => continue,
+            other => other?,
+        };
+        let mut ends = 0;
+        for event in events.iter().take(count) {
+            if event.data() == LAUNCHER {
+                launcher_speaks = true;
+            } else {
+                ends += 1;
+                tracker.pidfd_ready(event.data());
+            }
+        }
+        if !launcher_speaks {
+            return Ok(true);
+        }
+        if ends == 0 {
+            break;
+        }
+        // The launcher is heard after the pidfds: what ended before the command did shall be published before it.
+        timeout = EpollTimeout::ZERO;
+    }
+    match receive::<Reply>(launcher) {
+        Ok(Some((Reply::Exited(exited), _))) => tracker.launcher_reaped(&exited),
+        Ok(Some((Reply::Prepared(_) | Reply::Confined(_), _))) => {}
+        Ok(None) | Err(_) => return Ok(false),
+    }
+    Ok(true)
+}
+
+impl Tracker<'_> {
+    fn pidfd_ready(&self, ready: u64) {
+        let [a, b, c, d, ..] = ready.to_le_bytes();
+        let pid = u32::from_le_bytes([a, b, c, d]);
+        let table = self.table();
+        match table.live.get(&pid) {
+            Some(process) if token(pid, process.generation) == ready => self.take_out(table, pid),
+            // It was taken out meanwhile, and the descriptor is closed.
+            Some(_) | None => {}
+        }
+    }
+
+    /// Takes a process that has ended out of the table and publishes that, or parks it until the launcher has reported on it.
+    ///
+    /// It goes from one place to the other under one lock, since the launcher's report may come at any time and looks in both.
+    pub(super) fn take_out(&self, mut table: MutexGuard<'_, Table>, pid: u32) {
+        let Some(mut process) = table.live.remove(&pid) else { return };
+        table.published.extend(process.unreaped.drain(..));
+        let _ = self.epoll.delete(&process.pidfd);
+        let remains = procfs::stat(pid).filter(|stat| stat.state == b'Z');
+        // If it has been reaped the number may be another's, and so may what was just read.
+        let reaped = sys::pidfd_exit_status(process.pidfd.as_fd());
+        let remains = remains.filter(|_| reaped.is_none());
+        if remains.is_some_and(|stat| stat.ppid == self.recorder_pid) {
+            drop(table);
+            return self.reap_adopted(pid, process);
+        }
+        let adopted = match &remains {
+            Some(stat) => stat.ppid == self.launcher,
+            // Ends are handled in the order in which they came, so a parent that is still in the table ended later than this one, if
+            // at all, and has reaped it.
+            None => !table.live.contains_key(&process.parent),
+        };
+        if adopted && !table.closed {
+            table.parked.entry(pid).or_default().push(process);
+            return;
+        }
+        drop(table);
+        let status = reaped.or_else(|| remains?.exit_status).or_else(|| sys::pidfd_exit_status(process.pidfd.as_fd()));
+        self.publish_exit(pid, process, status, None, remains);
+        if let Some(stat) = remains {
+            self.published_unreaped(pid, stat.ppid);
+        }
+    }
+
+    /// The launcher was killed, and the recorder has adopted what it left: it is the one to reap it.
+    fn reap_adopted(&self, pid: u32, process: Process) {
+        let bytes = procfs::io(pid);
+        let exited = sys::reap(pid).map(|(status, usage)| Exited { pid, status, usage: usage.into(), bytes }).ok();
+        self.publish_exit(pid, process, exited.map(|exited| exited.status), exited.as_ref(), None);
+    }
+
+    /// The launcher has reaped a child of its own.
+    pub(super) fn launcher_reaped(&self, exited: &Exited) {
+        let pid = exited.pid;
+        let mut table = self.table();
+        table.totals.add(&exited.usage, exited.bytes);
+        let mut process = None;
+        if let Some(parked) = table.parked.get_mut(&pid) {
+            process = (!parked.is_empty()).then(|| parked.remove(0));
+            if parked.is_empty() {
+                table.parked.remove(&pid);
+            }
+        } else if table.live.get(&pid).is_some_and(has_ended) {
+            process = table.live.remove(&pid);
+        }
+        let is_command = table.command == Some(pid);
+        let is_published = process.is_none() && table.published.remove(&pid);
+        drop(table);
+        match process {
+            Some(process) => self.publish_exit(pid, process, Some(exited.status), Some(exited), None),
+            // It was never seen: an orphan that started no program and was killed.
+            None if !is_command && !is_published => {
+                let exit = ProcessExit {
+                    path: None,
+                    exit_code: exit_code(exited.status),
+                    signal: signal(exited.status),
+                    statistics: exited.usage.statistics(exited.bytes, StatisticsSource::Proc),
+                };
+                let actor = Actor { pid, ..Actor::default() };
+                self.recorder.gatekeeper.observe(exit.into(), Some(actor), Some(self.started));
+                let mut table = self.table();
+                table.ended += 1;
+                table.unsampled += 1;
+            }
+            None => {}
+        }
+        if is_command {
+            self.table().command_status = Some(exited.status);
+        }
+        self.notify();
+    }
+
+    /// Publishes the end of a process that was taken out of the table.
+    fn publish_exit(&self, pid: u32, process: Process, status: Option<i32>, exited: Option<&Exited>, remains: Option<Stat>) {
+        self.recorder.observer.ended(pid);
+        if self.table().command == Some(pid) && process.own_exec.is_none() {
+            // The command's process was still the launcher's: no program of the session has run in it.
+            return;
+        }
+        let (sample, code) = match process.sample {
+            Some((sample, code)) => (Some(sample), Some(code)),
+            None => (None, None),
+        };
+        let wall = match process.since {
+            Some(since) => Some(clock::micros_since(since)),
+            None => sample.as_ref().and_then(|sample| sample.age).map(micros),
+        };
+        let sampled = sample.is_some();
+        let read = match (sample, exited, remains) {
+            (Some(sample), _, _) => sample.statistics,
+            (None, Some(exited), _) => exited.usage.statistics(exited.bytes, StatisticsSource::Proc),
+            (None, None, Some(stat)) => statistics::remains(pid, &stat),
+            (None, None, None) => ExecStatistics::default(),
+        };
+        let statistics = ExecStatistics { wall_time_us: wall, ..read };
+        let peak = statistics.peak_memory_bytes;
+        let exit = ProcessExit {
+            path: process.image.path,
+            exit_code: match status {
+                Some(status) => exit_code(status),
+                None => code,
+            },
+            signal: status.and_then(signal),
+            statistics,
+        };
+        let actor = Actor {
+            pid,
+            ppid: process.actor.ppid.or(Some(process.parent)),
+            exe: process.image.file,
+            // What was read when it called exec was the name that it had before.
+            comm: process.actor.comm.filter(|_| sampled),
+            ..process.actor
+        };
+        self.recorder.gatekeeper.observe(exit.into(), Some(actor), process.own_exec);
+        let mut table = self.table();
+        table.ended += 1;
+        if sampled {
+            table.peak_memory = table.peak_memory.max(peak);
+        } else {
+            table.unsampled += 1;
+        }
+        drop(table);
+        self.notify();
+    }
+
+    /// No more reports will come: publishes what has ended and was waiting for one.
+    fn close(&self) {
+        let parked = {
+            let mut table = self.table();
+            table.closed = true;
+            std::mem::take(&mut table.parked)
+        };
+        for (pid, processes) in parked {
+            for process in processes {
+                let status = sys::pidfd_exit_status(process.pidfd.as_fd());
+                self.publish_exit(pid, process, status, None, None);
+            }
+        }
+        self.take_ended();
+        self.notify();
+    }
+
+    /// Takes out of the table what has ended, and sees to its end.
+    pub(super) fn take_ended(&self) {
+        let ended: Vec<u32> = {
+            let table = self.table();
+            table.live.iter().filter(|(_, process)| has_ended(process)).map(|(pid, _)| *pid).collect()
+        };
+        for pid in ended {
+            self.take_out(self.table(), pid);
+        }
+    }
+}
+
+/// The exit code in a wait status.
+pub(super) fn exit_code(status: i32) -> Option<i32> {
+    libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status))
+}
+
+/// The name of the signal in a wait status.
+pub(super) fn signal(status: i32) -> Option<String> {
+    libc::WIFSIGNALED(status).then(|| signal_name(libc::WTERMSIG(status)))
+}
+
+/// A signal's name; those without one are counted from `SIGRTMIN`, which the C library sets.
+pub(super) fn signal_name(number: i32) -> String {
+    match (nix::sys::signal::Signal::try_from(number), number - libc::SIGRTMIN()) {
+        (Ok(signal), _) => signal.as_str().to_owned(),
+        (Err(_), 0) => "SIGRTMIN".to_owned(),
+        (Err(_), after) if after > 0 => format!("SIGRTMIN+{after}"),
+        (Err(_), _) => format!("SIG{number}"),
+    }
+}

@@ -1,0 +1,133 @@
+//! `Config`: the sections of the file, each the `Config` of its stage.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::environment::Environment;
+use super::error::{ConfigError, Problem};
+use super::load::{Loaded, load};
+use crate::capture::exec::ExecConfig;
+use crate::capture::fuse::{AuditConfig, FuseConfig};
+use crate::capture::proxy::ProxyConfig;
+use crate::journal::JournalConfig;
+use crate::serve::ServerConfig;
+
+/// The name of the policy that is part of the program.
+pub(super) const BUILT_IN: &str = "built-in";
+
+/// Everything that can be configured.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where the journal, its key and its intakes are. Once loaded it is an absolute path; left out it is `/var/lib/agentsh` for
+    /// root, and `$XDG_DATA_HOME/agentsh` or `~/.local/share/agentsh` for anyone else.
+    pub data_dir: PathBuf,
+    /// What the server answers, and where.
+    pub server: ServerConfig,
+    /// Which policy is in force.
+    pub policies: PoliciesConfig,
+    /// How events are kept.
+    pub journal: JournalConfig,
+    /// The layers of a session.
+    pub sandbox: SandboxConfig,
+    /// How much is on record.
+    pub audit: AuditConfig,
+    /// The file that was read; absent when there was none.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
+}
+
+/// Section `sandbox`: a section for each layer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SandboxConfig {
+    /// The workspace's file system.
+    pub fuse: FuseConfig,
+    /// The session's proxy.
+    pub network: ProxyConfig,
+    /// The command and its process tree.
+    pub exec: ExecConfig,
+}
+
+/// Section `policies`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PoliciesConfig {
+    /// The folder that holds policies as `NAME.yaml`.
+    pub dir: Option<PathBuf>,
+    /// The policy that is in force where `--policy` names none: a name in `dir`, or `built-in`.
+    pub default: String,
+}
+
+impl Default for PoliciesConfig {
+    fn default() -> Self {
+        Self { dir: None, default: BUILT_IN.to_owned() }
+    }
+}
+
+/// A policy that the configuration chooses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PolicyChoice {
+    /// The one that is part of the program.
+    BuiltIn,
+    /// The one in this file.
+    File(PathBuf),
+}
+
+impl PoliciesConfig {
+    /// The policy that is in force where `--policy` names none.
+    #[must_use]
+    pub fn choice(&self) -> PolicyChoice {
+        match &self.dir {
+            Some(dir) if self.default != BUILT_IN => PolicyChoice::File(dir.join(format!("{}.yaml", self.default))),
+            _ => PolicyChoice::BuiltIn,
+        }
+    }
+}
+
+impl Config {
+    /// Reads the configuration: see the module's head for which file, and how variables are named.
+    ///
+    /// # Errors
+    /// [`ConfigError`] says what is wrong, where, and what to write instead.
+    pub fn load(explicit: Option<&Path>, environment: &Environment) -> Result<Self, ConfigError> {
+        let loaded: Loaded<Self> = load(explicit, environment)?;
+        let mut config = loaded.value.clone();
+        config.file.clone_from(&loaded.file);
+        config.sandbox.fuse.file_io = config.audit.file_io;
+        let absolute =
+            |key: &'static str, path: &Path| absolute(key, path, environment).map_err(|problem| loaded.fault(key, problem));
+        config.data_dir = if config.data_dir.as_os_str().is_empty() {
+            environment.default_data_dir().ok_or_else(|| loaded.fault("data_dir", Problem::NoHome { key: "data_dir" }))?
+        } else {
+            absolute("data_dir", &config.data_dir)?
+        };
+        config.policies.dir = config.policies.dir.map(|dir| absolute("policies.dir", &dir)).transpose()?;
+        check_policy(&config.policies).map_err(|problem| loaded.fault("policies.default", problem))?;
+        Ok(config)
+    }
+}
+
+/// A path from the root; `~/` stands for the user's home.
+fn absolute(key: &'static str, path: &Path, environment: &Environment) -> Result<PathBuf, Problem> {
+    if let Ok(inside) = path.strip_prefix("~") {
+        return environment.home().map(|home| home.join(inside)).ok_or(Problem::NoHome { key });
+    }
+    if path.is_absolute() { Ok(path.to_owned()) } else { Err(Problem::RelativePath { path: path.to_owned() }) }
+}
+
+fn check_policy(policies: &PoliciesConfig) -> Result<(), Problem> {
+    let name = &policies.default;
+    if name.is_empty()
+        || name.contains('/')
+        || name.starts_with('.')
+        || Path::new(name).extension().is_some_and(|end| end == "yaml")
+    {
+        return Err(Problem::PolicyName { name: name.clone() });
+    }
+    if name != BUILT_IN && policies.dir.is_none() {
+        return Err(Problem::PolicyWithoutDir { name: name.clone() });
+    }
+    Ok(())
+}

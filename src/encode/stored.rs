@@ -1,0 +1,313 @@
+//! The stored form of an event: the journal's columns, the frame that the intake carries, and the bytes that the tree's leaves hash.
+//!
+//! A **frame** is the event's columns but `seq` and `leaf`, in the order of the `events` table, each as a tag byte and a value:
+//!
+//! ```text
+//! frame  := id time_us session_id command_id cause kind pid subject decision rule severity attack payload
+//! column := 0x00                                 NULL
+//!         | 0x01 i64 (little endian)             INTEGER
+//!         | 0x02 length u32 (little endian) text TEXT, UTF-8
+//!         | 0x03 length u32 (little endian) data BLOB
+//! leaf   := SHA-256(0x00 ‖ 0x01 ‖ seq u64 (big endian) ‖ frame)
+//! ```
+//!
+//! The leaf's first byte is RFC 6962's leaf prefix (§2.1), the second the version of this format. A frame follows from a row of
+//! the `events` table alone, so anyone with the file and this page can recompute a leaf; since `seq` is hashed too, a row that was
+//! moved does not match its leaf any more.
+//!
+//! `payload` is the payload's JSON object with one more key, `actor`, in front.
+
+use sha2::{Digest, Sha256};
+
+use crate::event::{
+    Actor, CommandId, Decision, Event, EventId, Kind, Payload, Seq, SessionId, Severity, TechniqueId, Timestamp, UnknownKind,
+};
+
+const NULL: u8 = 0;
+const INTEGER: u8 = 1;
+const TEXT: u8 = 2;
+const BLOB: u8 = 3;
+
+/// Version of the leaf format.
+const LEAF_VERSION: u8 = 1;
+
+/// Why bytes or a row are not an event.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// The frame ends within a column.
+    #[error("the frame ends within column `{column}`")]
+    Short {
+        /// The column that is not whole.
+        column: &'static str,
+    },
+    /// A column has a tag that its type does not allow.
+    #[error("column `{column}` has tag {tag}, which its type does not allow")]
+    Tag {
+        /// The column.
+        column: &'static str,
+        /// The tag byte that stands there.
+        tag: u8,
+    },
+    /// A text column is not UTF-8, or an id has not 16 bytes.
+    #[error("column `{column}` does not hold a value of its type")]
+    Value {
+        /// The column.
+        column: &'static str,
+    },
+    /// The kind is not known to this version.
+    #[error(transparent)]
+    Kind(#[from] UnknownKind),
+    /// The payload is not what its kind says.
+    #[error("the payload of a `{kind}` cannot be read: {source}")]
+    Payload {
+        /// The kind.
+        kind: &'static str,
+        /// What the JSON reader said.
+        source: serde_json::Error,
+    },
+}
+
+/// The columns of one event, borrowed from a frame or from a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Columns<'a> {
+    /// `id`, 16 bytes.
+    pub id: &'a [u8],
+    /// `time_us`.
+    pub time_us: i64,
+    /// `session_id`.
+    pub session_id: Option<&'a str>,
+    /// `command_id`.
+    pub command_id: Option<&'a str>,
+    /// `cause`, 16 bytes.
+    pub cause: Option<&'a [u8]>,
+    /// `kind`.
+    pub kind: &'a str,
+    /// `pid`.
+    pub pid: Option<i64>,
+    /// `subject`.
+    pub subject: Option<&'a str>,
+    /// `decision`.
+    pub decision: Option<&'a str>,
+    /// `rule`.
+    pub rule: Option<&'a str>,
+    /// `severity`.
+    pub severity: i64,
+    /// `attack`, a JSON array.
+    pub attack: Option<&'a str>,
+    /// `payload`, a JSON object.
+    pub payload: &'a str,
+}
+
+/// Appends the frame of an event to `out`.
+pub fn encode(event: &Event, out: &mut Vec<u8>) {
+    put_blob(out, event.id.as_bytes());
+    put_integer(out, event.time.as_micros());
+    put_text(out, event.session_id.as_ref().map(SessionId::as_str));
+    put_text(out, event.command_id.as_ref().map(CommandId::as_str));
+    match &event.cause {
+        Some(cause) => put_blob(out, cause.as_bytes()),
+        None => out.push(NULL),
+    }
+    put_text(out, Some(event.kind().as_str()));
+    match &event.actor {
+        Some(actor) => put_integer(out, i64::from(actor.pid)),
+        None => out.push(NULL),
+    }
+    put_text(out, event.subject().as_deref());
+    put_text(out, event.payload.decision().map(Decision::as_str));
+    put_text(out, event.payload.rule());
+    put_integer(out, i64::from(event.severity.number()));
+    if event.attack.is_empty() {
+        out.push(NULL);
+    } else {
+        put_text_with(out, |out| put_json(out, &event.attack));
+    }
+    put_text_with(out, |out| put_payload(out, event));
+}
+
+fn put_payload(out: &mut Vec<u8>, event: &Event) {
+    let Some(actor) = &event.actor else {
+        put_json(out, &event.payload);
+        return;
+    };
+    out.extend_from_slice(b"{\"actor\":");
+    put_json(out, actor);
+    // The payload is an object too: its brace becomes the comma between the actor and its first key.
+    let brace = out.len();
+    put_json(out, &event.payload);
+    if out.len() == brace + 2 {
+        out.truncate(brace);
+        out.push(b'}');
+    } else if let Some(byte) = out.get_mut(brace) {
+        *byte = b',';
+    }
+}
+
+fn put_json(out: &mut Vec<u8>, value: &impl serde::Serialize) {
+    // Writing to a Vec cannot fail, and every type of the vocabulary has string keys only: nothing can go wrong here.
+    let result = serde_json::to_writer(&mut *out, value);
+    debug_assert!(result.is_ok(), "{result:?}");
+}
+
+fn put_integer(out: &mut Vec<u8>, value: i64) {
+    out.push(INTEGER);
+    out.extend_from_slice(&value.to_le_bytes());
+}
+
+fn put_blob(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.push(BLOB);
+    out.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
+    out.extend_from_slice(bytes);
+}
+
+fn put_text(out: &mut Vec<u8>, text: Option<&str>) {
+    match text {
+        Some(text) => put_text_with(out, |out| out.extend_from_slice(text.as_bytes())),
+        None => out.push(NULL),
+    }
+}
+
+fn put_text_with(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    out.push(TEXT);
+    let at = out.len();
+    out.extend_from_slice(&[0; 4]);
+    write(out);
+    let len = u32::try_from(out.len() - at - 4).unwrap_or(u32::MAX).to_le_bytes();
+    if let Some(place) = out.get_mut(at..at + 4) {
+        place.copy_from_slice(&len);
+    }
+}
+
+/// The hash of the leaf of the event at `seq` with this frame: see the module's head.
+#[must_use]
+pub fn leaf_hash(seq: Seq, frame: &[u8]) -> [u8; 32] {
+    Sha256::new().chain_update([0, LEAF_VERSION]).chain_update(seq.get().to_be_bytes()).chain_update(frame).finalize().into()
+}
+
+impl<'a> Columns<'a> {
+    /// Reads one frame and returns what follows it.
+    ///
+    /// # Errors
+    /// [`DecodeError`] when the bytes do not start with a whole frame.
+    pub fn parse(frame: &'a [u8]) -> Result<(Self, &'a [u8]), DecodeError> {
+        let mut reader = FrameReader { rest: frame };
+        let columns = Self {
+            id: reader.blob("id")?.ok_or(DecodeError::Value { column: "id" })?,
+            time_us: reader.integer("time_us")?.ok_or(DecodeError::Value { column: "time_us" })?,
+            session_id: reader.text("session_id")?,
+            command_id: reader.text("command_id")?,
+            cause: reader.blob("cause")?,
+            kind: reader.text("kind")?.ok_or(DecodeError::Value { column: "kind" })?,
+            pid: reader.integer("pid")?,
+            subject: reader.text("subject")?,
+            decision: reader.text("decision")?,
+            rule: reader.text("rule")?,
+            severity: reader.integer("severity")?.ok_or(DecodeError::Value { column: "severity" })?,
+            attack: reader.text("attack")?,
+            payload: reader.text("payload")?.ok_or(DecodeError::Value { column: "payload" })?,
+        };
+        Ok((columns, reader.rest))
+    }
+
+    /// Appends the frame that these columns are; the inverse of [`Columns::parse`].
+    pub fn write(&self, out: &mut Vec<u8>) {
+        put_blob(out, self.id);
+        put_integer(out, self.time_us);
+        put_text(out, self.session_id);
+        put_text(out, self.command_id);
+        match self.cause {
+            Some(cause) => put_blob(out, cause),
+            None => out.push(NULL),
+        }
+        put_text(out, Some(self.kind));
+        match self.pid {
+            Some(pid) => put_integer(out, pid),
+            None => out.push(NULL),
+        }
+        put_text(out, self.subject);
+        put_text(out, self.decision);
+        put_text(out, self.rule);
+        put_integer(out, self.severity);
+        put_text(out, self.attack);
+        put_text(out, Some(self.payload));
+    }
+
+    /// The typed event that the columns hold.
+    ///
+    /// # Errors
+    /// [`DecodeError`] when a column holds no value of its type, or the kind is not known to this version.
+    pub fn to_event(&self) -> Result<Event, DecodeError> {
+        let kind: Kind = self.kind.parse()?;
+        let payload_error = |source| DecodeError::Payload { kind: kind.as_str(), source };
+        let with_actor: WithActor = serde_json::from_str(self.payload).map_err(payload_error)?;
+        Ok(Event {
+            id: event_id(self.id, "id")?,
+            time: Timestamp::from_micros(self.time_us),
+            session_id: self.session_id.map(SessionId::new),
+            command_id: self.command_id.map(CommandId::new),
+            cause: self.cause.map(|cause| event_id(cause, "cause")).transpose()?,
+            actor: with_actor.actor,
+            attack: match self.attack {
+                Some(attack) => serde_json::from_str::<Vec<TechniqueId>>(attack).map_err(payload_error)?,
+                None => Vec::new(),
+            },
+            severity: Severity::from_number(self.severity).ok_or(DecodeError::Value { column: "severity" })?,
+            payload: Payload::from_json(kind, self.payload).map_err(payload_error)?,
+        })
+    }
+}
+
+/// The envelope's key within the stored payload.
+#[derive(serde::Deserialize)]
+struct WithActor {
+    #[serde(default)]
+    actor: Option<Actor>,
+}
+
+fn event_id(bytes: &[u8], column: &'static str) -> Result<EventId, DecodeError> {
+    <[u8; 16]>::try_from(bytes).map(EventId::from_bytes).map_err(|_| DecodeError::Value { column })
+}
+
+struct FrameReader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> FrameReader<'a> {
+    fn take(&mut self, len: usize, column: &'static str) -> Result<&'a [u8], DecodeError> {
+        let (taken, rest) = self.rest.split_at_checked(len).ok_or(DecodeError::Short { column })?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self, column: &'static str) -> Result<[u8; N], DecodeError> {
+        self.take(N, column)?.try_into().map_err(|_| DecodeError::Short { column })
+    }
+
+    fn tag(&mut self, column: &'static str, wanted: u8) -> Result<bool, DecodeError> {
+        match self.array::<1>(column)? {
+            [NULL] => Ok(false),
+            [tag] if tag == wanted => Ok(true),
+            [tag] => Err(DecodeError::Tag { column, tag }),
+        }
+    }
+
+    fn integer(&mut self, column: &'static str) -> Result<Option<i64>, DecodeError> {
+        if self.tag(column, INTEGER)? { Ok(Some(i64::from_le_bytes(self.array(column)?))) } else { Ok(None) }
+    }
+
+    fn sized(&mut self, column: &'static str) -> Result<&'a [u8], DecodeError> {
+        let len = u32::from_le_bytes(self.array(column)?);
+        self.take(usize::try_from(len).map_err(|_| DecodeError::Short { column })?, column)
+    }
+
+    fn text(&mut self, column: &'static str) -> Result<Option<&'a str>, DecodeError> {
+        if !self.tag(column, TEXT)? {
+            return Ok(None);
+        }
+        std::str::from_utf8(self.sized(column)?).map(Some).map_err(|_| DecodeError::Value { column })
+    }
+
+    fn blob(&mut self, column: &'static str) -> Result<Option<&'a [u8]>, DecodeError> {
+        if self.tag(column, BLOB)? { self.sized(column).map(Some) } else { Ok(None) }
+    }
+}

@@ -1,0 +1,21 @@
+//! Everything that speaks to SQLite: schema, appending, reading.
+//!
+//! Guarantee: what belongs together is one transaction. Never: SQL outside of this folder and `migrations/`.
+
+mod append;
+mod connection;
+mod filter;
+mod intakes;
+mod migrate;
+mod read;
+mod row;
+mod sessions;
+
+pub(crate) use append::{Transaction, WriterStore};
+pub(crate) use connection::empty_log;
+pub use filter::Condition;
+pub(crate) use intakes::{IntakeProgress, IntakeState, Undeclared};
+pub(crate) use migrate::is_own_trigger;
+pub use read::{CheckpointRow, IntakeRow, ReaderStore, SessionRow};
+pub use row::JournalRow;
+pub(crate) use row::UnreadableRow;

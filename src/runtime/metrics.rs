@@ -1,1 +1,0 @@
-//! Metrics: declared once, with unit and help.

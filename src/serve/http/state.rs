@@ -1,0 +1,46 @@
+//! What the routes may see of the rest of the recorder: two questions that `app` answers.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::runtime::metrics::metrics;
+
+/// One reason why the recorder cannot do its work now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NotReady {
+    /// The part that it is about, such as `journal`.
+    pub part: String,
+    /// Why, for a person.
+    pub reason: String,
+}
+
+/// What the routes answer from. Cheap to clone.
+#[derive(Clone)]
+pub struct HttpState {
+    readiness: Arc<dyn Fn() -> Vec<NotReady> + Send + Sync>,
+    metrics: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+impl HttpState {
+    /// A state that asks `readiness` for the reasons against being ready; none means ready. It is asked on a thread that serves
+    /// others too, so it answers at once from what is already known and does not wait for a disk.
+    #[must_use]
+    pub fn new(readiness: impl Fn() -> Vec<NotReady> + Send + Sync + 'static) -> Self {
+        Self { readiness: Arc::new(readiness), metrics: Arc::new(|| metrics().text()) }
+    }
+
+    /// The same, with another source of the text of `/metrics`, such as one that refreshes gauges first.
+    #[must_use]
+    pub fn with_metrics(self, text: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        Self { metrics: Arc::new(text), ..self }
+    }
+
+    pub(super) fn reasons_against(&self) -> Vec<NotReady> {
+        (self.readiness)()
+    }
+
+    pub(super) fn metrics(&self) -> String {
+        (self.metrics)()
+    }
+}

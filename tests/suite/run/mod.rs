@@ -1,0 +1,8 @@
+//! `agentsh run` as a user meets it: the program itself, real commands, the journal that is left.
+
+mod awkward;
+mod many;
+mod ordinary;
+mod secrets;
+mod support;
+mod without;

@@ -1,0 +1,10 @@
+//! Tests: the vocabulary: names, identities, text, stored forms and their schema.
+
+mod ids;
+mod kinds;
+mod round_trip;
+mod samples;
+mod schema;
+mod stored;
+mod text;
+mod validator;
