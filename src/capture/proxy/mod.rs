@@ -25,5 +25,5 @@ mod upstream;
 
 pub use config::ProxyConfig;
 pub use error::ProxyError;
-pub use gatekeeper::Gatekeeper;
+pub use gatekeeper::NetworkGatekeeper;
 pub use server::ProxyServer;

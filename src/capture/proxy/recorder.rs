@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::gatekeeper::Gatekeeper;
+use super::gatekeeper::NetworkGatekeeper;
 use crate::channel::{Refusal, Verdict};
 use crate::event::{EventId, Kind, Payload};
 
@@ -18,13 +18,13 @@ pub(super) const WORKERS: usize = 3;
 
 /// The session's gatekeeper, for tasks.
 pub(super) struct Recorder {
-    gatekeeper: Arc<dyn Gatekeeper>,
+    gatekeeper: Arc<dyn NetworkGatekeeper>,
     /// Calls that run on a worker now.
     inline: AtomicUsize,
 }
 
 impl Recorder {
-    pub(super) fn new(gatekeeper: Arc<dyn Gatekeeper>) -> Self {
+    pub(super) fn new(gatekeeper: Arc<dyn NetworkGatekeeper>) -> Self {
         Self { gatekeeper, inline: AtomicUsize::new(0) }
     }
 
@@ -47,7 +47,7 @@ impl Recorder {
         self.gatekeeper.refused_by_name(host, port)
     }
 
-    fn call<T>(&self, call: impl FnOnce(&dyn Gatekeeper) -> T) -> T {
+    fn call<T>(&self, call: impl FnOnce(&dyn NetworkGatekeeper) -> T) -> T {
         let slot = Slot(&self.inline);
         if self.inline.fetch_add(1, Ordering::Relaxed) < WORKERS - 1 {
             return call(&*self.gatekeeper);

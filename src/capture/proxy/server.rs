@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, watch};
 use super::config::ProxyConfig;
 use super::dns::Resolver;
 use super::error::ProxyError;
-use super::gatekeeper::Gatekeeper;
+use super::gatekeeper::NetworkGatekeeper;
 use super::http;
 use super::recorder::{Recorder, WORKERS};
 use super::shared::Shared;
@@ -55,7 +55,7 @@ impl ProxyServer {
     ///
     /// # Errors
     /// As [`ProxyServer::start`].
-    pub fn start_with(gatekeeper: Arc<dyn Gatekeeper>, config: ProxyConfig) -> Result<Self, ProxyError> {
+    pub fn start_with(gatekeeper: Arc<dyn NetworkGatekeeper>, config: ProxyConfig) -> Result<Self, ProxyError> {
         let bind = |source| ProxyError::Bind { source };
         let start = |source| ProxyError::Start { source };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(bind)?;

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
 
-use agentsh::capture::proxy::Gatekeeper;
-use agentsh::channel::{Outcome, Refusal, RefusedBy, Verdict};
+use agentsh::capture::proxy::NetworkGatekeeper;
+use agentsh::channel::{Gatekeeper, Outcome, Refusal, RefusedBy, Verdict};
 use agentsh::event::{Actor, EventId, Kind, OperationFailed, Payload};
 use agentsh::runtime::{clock, ids};
 
@@ -142,7 +142,9 @@ impl Gatekeeper for Recording {
         let error = format!("{:?}", nix::errno::Errno::from_raw(errno));
         self.keep(OperationFailed { operation: kind, subject, errno, error }.into(), Some(operation), false);
     }
+}
 
+impl NetworkGatekeeper for Recording {
     fn refused_by_name(&self, host: &str, port: u16) -> Option<Refusal> {
         (self.name_rule)(host, port)
     }

@@ -1,4 +1,4 @@
-//! `CONNECT`.
+//! Tests: tunnels through the proxy (`CONNECT`).
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
