@@ -14,7 +14,7 @@ use nix::sys::epoll::{EpollEvent, EpollFlags, EpollTimeout};
 use super::launch::{Exited, Reply, receive};
 use super::procfs::{self, Stat};
 use super::statistics::{self, micros};
-use super::tracker::{Process, Table, Tracker, has_ended, token};
+use super::tracker::{Process, Reaper, Table, Tracker, has_ended, token};
 use crate::event::{Actor, ExecStatistics, ProcessExit, StatisticsSource};
 use crate::runtime::{clock, sys};
 
@@ -95,15 +95,18 @@ impl Tracker<'_> {
             drop(table);
             return self.reap_adopted(pid, process);
         }
-        let adopted = match &remains {
-            Some(stat) => stat.ppid == self.launcher,
-            // Ends are handled in the order in which they came, so a parent that is still in the table ended later than this one, if
-            // at all, and has reaped it.
-            None => !table.live.contains_key(&process.parent),
+        let reaper = match &remains {
+            Some(stat) if stat.ppid == self.launcher => Reaper::Launcher,
+            Some(_) => Reaper::Parent,
+            None => table.reaper_of(pid, process.parent),
         };
-        if adopted && !table.closed {
-            table.parked.entry(pid).or_default().push(process);
-            return;
+        match reaper {
+            Reaper::Launcher if !table.closed => {
+                table.parked.entry(pid).or_default().push(process);
+                return;
+            }
+            Reaper::Unknown => drop(table.published.insert(pid)),
+            Reaper::Launcher | Reaper::Parent => {}
         }
         drop(table);
         let status = reaped.or_else(|| remains?.exit_status).or_else(|| sys::pidfd_exit_status(process.pidfd.as_fd()));

@@ -12,7 +12,7 @@ use crate::runtime::{clock, sys};
 
 /// Every process below `ancestor` that has not ended, from one look at `/proc`. One that is started meanwhile may be missing, so
 /// callers look again until nothing is left.
-pub(super) fn descendants(ancestor: u32) -> BTreeSet<u32> {
+fn descendants(ancestor: u32) -> BTreeSet<u32> {
     let processes = procfs::numbered("/proc").into_iter().filter_map(|pid| Some((pid, procfs::stat(pid)?)));
     let mut ended = BTreeSet::new();
     let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
@@ -52,7 +52,7 @@ pub(super) fn kill_descendants(ancestor: u32) {
 }
 
 /// Whether `pid` is below `ancestor`, by its chain of parents.
-pub(super) fn descendants_contain(ancestor: u32, pid: u32) -> bool {
+fn descendants_contain(ancestor: u32, pid: u32) -> bool {
     let mut current = pid;
     // A chain is as long as the tree is deep; the bound only ends a walk through numbers that change meanwhile.
     for _ in 0..4_096 {
@@ -77,7 +77,7 @@ pub(super) fn end_all(tracker: &Tracker<'_>, grace: Duration) -> u64 {
             // Nobody else sees to ends any more: the launcher was killed.
             tracker.take_ended();
         }
-        let mut running = descendants(tracker.launcher);
+        let mut running = running(tracker);
         for pid in &running {
             if let Some(status) = procfs::status(*pid) {
                 let _ = tracker.enter(&status);
@@ -105,6 +105,16 @@ pub(super) fn end_all(tracker: &Tracker<'_>, grace: Duration) -> u64 {
         };
         tracker.wait_until(Some(now + LOOK_AGAIN), |table| table.ended > before);
     }
+}
+
+/// The session's processes: what is below the launcher; once that is gone, what the recorder has adopted from it, which is known by
+/// the session's mount namespace. Without such a namespace those that had not made a call by then are not found.
+fn running(tracker: &Tracker<'_>) -> BTreeSet<u32> {
+    if !tracker.table().closed {
+        return descendants(tracker.launcher);
+    }
+    let adopted = descendants(tracker.recorder_pid).into_iter();
+    adopted.filter(|pid| tracker.view.is_apart() && tracker.view.has_namespace_of(*pid)).collect()
 }
 
 /// How long after the grace a process may take to die.

@@ -73,6 +73,8 @@ pub(super) struct Process {
     /// Children whose end was published and that it had not waited for then. At most about twice what it really leaves unreaped, or
     /// [`FEW_UNREAPED`].
     pub(super) unreaped: Vec<u32>,
+    /// The children that it had when it called `exit_group(2)`, which the launcher will wait for in its place.
+    left_behind: Option<Vec<u32>>,
     attempt: Option<Attempt>,
 }
 
@@ -251,6 +253,7 @@ impl<'a> Tracker<'a> {
             sample: None,
             children_bytes: Bytes::default(),
             unreaped: Vec::new(),
+            left_behind: None,
             attempt: None,
         };
         table.live.insert(pid, process);
@@ -356,6 +359,7 @@ impl<'a> Tracker<'a> {
     pub(super) fn leaves_behind(&self, pid: u32, children: &[u32]) {
         if let Some(process) = self.table().live.get_mut(&pid) {
             process.unreaped.retain(|child| children.contains(child));
+            process.left_behind = Some(children.to_vec());
         }
     }
 
@@ -369,6 +373,31 @@ impl<'a> Tracker<'a> {
         process.sample = Some((sample, code));
         if let (Some(parent), Some(bytes)) = (table.live.get_mut(&parent), bytes) {
             parent.children_bytes = parent.children_bytes.plus(bytes);
+        }
+    }
+}
+
+/// Who waited for a process that has ended and been waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reaper {
+    /// Its parent.
+    Parent,
+    /// The launcher, which reports on it.
+    Launcher,
+    /// One of the two: its parent ended without saying whom it left behind.
+    Unknown,
+}
+
+impl Table {
+    /// Who waited for `pid`, whose parent was `parent`. Ends are handled in the order in which they came, so a parent that is not in the
+    /// table ended first.
+    pub(super) fn reaper_of(&self, pid: u32, parent: u32) -> Reaper {
+        match self.live.get(&parent) {
+            None => Reaper::Launcher,
+            Some(Process { left_behind: Some(left), .. }) if left.contains(&pid) => Reaper::Launcher,
+            Some(Process { left_behind: Some(_), .. }) => Reaper::Parent,
+            Some(parent) if has_ended(parent) => Reaper::Unknown,
+            Some(_) => Reaper::Parent,
         }
     }
 }

@@ -65,8 +65,22 @@ impl Plan {
         let words: Vec<String> = words.collect();
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).args(["process::own_process::a_recorder_in_a_process_of_its_own", "--exact", "--nocapture"]);
-        command.env(PLAN, serde_json::to_string(self).unwrap()).stdin(Stdio::null()).stdout(Stdio::null());
+        command.env(PLAN, serde_json::to_string(self).unwrap()).stdin(Stdio::null());
+        let log = std::fs::File::create(self.log()).unwrap();
+        command.stdout(log.try_clone().unwrap()).stderr(log);
         command.spawn().unwrap()
+    }
+
+    /// What the recorder prints.
+    fn log(&self) -> PathBuf {
+        self.report.with_extension("log")
+    }
+
+    /// Waits for a recorder that was started, which must not fail.
+    pub fn finish(&self, mut recorder: Child) -> Report {
+        let status = recorder.wait().unwrap();
+        assert!(status.success(), "{status}: {}", std::fs::read_to_string(self.log()).unwrap());
+        self.report()
     }
 
     pub fn report(&self) -> Report {
@@ -81,8 +95,7 @@ fn a_recorder_in_a_process_of_its_own() {
         Err(_) => {
             let directory = tempfile::tempdir().unwrap();
             let plan = Plan::new(directory.path(), "exit 4");
-            assert!(plan.start(&["env"]).wait().unwrap().success());
-            assert_eq!(plan.report().exit_code, 4);
+            assert_eq!(plan.finish(plan.start(&["env"])).exit_code, 4);
         }
     }
 }

@@ -33,11 +33,10 @@ fn a_signal_to_the_recorder_is_the_commands() {
         let ready = directory.path().join("ready");
         let script = format!("trap 'exit 55' TERM; trap 'exit 56' INT; : > {}; while :; do sleep 0.01; done", ready.display());
         let plan = Plan { forward_signals: true, ..Plan::new(directory.path(), &script) };
-        let mut recorder = plan.start(&BLOCKED);
+        let recorder = plan.start(&BLOCKED);
         wait_for("the command to run", || ready.exists());
         kill(Pid::from_raw(recorder.id() as i32), signal).unwrap();
-        assert!(recorder.wait().unwrap().success(), "the session ends cleanly");
-        let report = plan.report();
+        let report = plan.finish(recorder);
         assert_eq!(report.exit_code, code);
         assert_eq!(report.interrupted_by.as_deref(), Some(signal.as_str()));
         assert_eq!(report.exits.last().unwrap(), &(Some(code), None), "{report:?}");
@@ -53,11 +52,10 @@ fn a_command_that_does_not_handle_the_signal_is_ended_by_it() {
     let ready = directory.path().join("ready");
     let script = format!(": > {}; exec sleep 1000", ready.display());
     let plan = Plan { forward_signals: true, ..Plan::new(directory.path(), &script) };
-    let mut recorder = plan.start(&BLOCKED);
+    let recorder = plan.start(&BLOCKED);
     wait_for("the command to run", || ready.exists());
     kill(Pid::from_raw(recorder.id() as i32), Signal::SIGHUP).unwrap();
-    assert!(recorder.wait().unwrap().success());
-    let report = plan.report();
+    let report = plan.finish(recorder);
     assert_eq!(report.exit_code, 128 + Signal::SIGHUP as i32);
     assert_eq!(report.exits.last().unwrap().1.as_deref(), Some("SIGHUP"));
 }
@@ -86,8 +84,9 @@ fn killing_the_recorder_kills_the_whole_tree() {
     );
     let plan = Plan::new(directory.path(), &script);
     let mut recorder = plan.start(&["env"]);
-    let read =
-        || -> Vec<u32> { fs::read_to_string(&pids).unwrap_or_default().lines().filter_map(|line| line.parse().ok()).collect() };
+    let read = || -> Vec<u32> {
+        fs::read_to_string(&pids).unwrap_or_default().lines().filter_map(|line| line.parse().ok()).collect()
+    };
     wait_for("the tree to run", || read().len() == 4);
     let running = read();
     assert!(running.iter().all(|pid| is_running(*pid)));
@@ -120,8 +119,7 @@ fn killing_the_launcher_ends_the_session_and_leaves_nothing() {
 fn fifty_sessions_leave_no_descriptor_no_thread_and_no_zombie() {
     let directory = tempfile::tempdir().unwrap();
     let plan = Plan { rounds: 50, ..Plan::new(directory.path(), "(exit 1) & true | cat; (sleep 1000 &); exit 0") };
-    assert!(plan.start(&["env"]).wait().unwrap().success());
-    let report = plan.report();
+    let report = plan.finish(plan.start(&["env"]));
     assert_eq!(report.before, report.after, "descriptors, threads, children");
     assert_eq!(report.after.2, 0, "no child is left");
 }
@@ -159,15 +157,8 @@ fn an_unprivileged_user_gets_the_same_session() {
         w = workspace.display(),
         h = hidden.display()
     );
-    let mut plan = Plan {
-        launcher,
-        mount: Some(workspace.clone()),
-        hide: vec![hidden],
-        ..Plan::new(&directory.path().join("report"), &script)
-    };
-    let started = plan.start_program(&suite, &nobody).wait().unwrap();
-    assert!(started.success());
-    let report = plan.report();
+    let mut plan = Plan { launcher, mount: Some(workspace.clone()), hide: vec![hidden], ..Plan::new(&directory.path().join("report"), &script) };
+    let report = plan.finish(plan.start_program(&suite, &nobody));
     if report.layers.iter().any(|(_, state)| state != "enforcing") {
         eprintln!("skipped: this machine gives an unprivileged user less: {:?}", report.layers);
         return;
@@ -181,9 +172,8 @@ fn an_unprivileged_user_gets_the_same_session() {
     }
     // One end each for the programs, and for the subshells that ran none.
     assert!(report.exits.len() >= report.execs.len(), "{report:?}");
-    plan.script = "kill -9 $PPID; sleep 1000".to_owned();
-    assert!(plan.start_program(&suite, &nobody).wait().unwrap().success());
-    let report = plan.report();
+    plan.script = "kill -9 $PPID; while :; do :; done".to_owned();
+    let report = plan.finish(plan.start_program(&suite, &nobody));
     assert_eq!(report.exit_code, 125);
     assert_eq!(report.before, report.after, "what the recorder has adopted is reaped: descriptors, threads, children");
 }

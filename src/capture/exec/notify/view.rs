@@ -36,6 +36,16 @@ impl SessionView {
         Self { namespace: procfs::link(pid, "ns/mnt").ok(), root: root.map(|root| (root.dev(), root.ino())) }
     }
 
+    /// Whether the session has another mount namespace than the recorder.
+    pub(crate) fn is_apart(&self) -> bool {
+        self.namespace.is_some() && std::fs::read_link("/proc/self/ns/mnt").ok() != self.namespace
+    }
+
+    /// Whether a process is in the session's mount namespace.
+    pub(crate) fn has_namespace_of(&self, pid: u32) -> bool {
+        self.namespace.is_some() && procfs::link(pid, "ns/mnt").ok() == self.namespace
+    }
+
     fn is_view_of(&self, pid: u32) -> bool {
         let other = Self::of(pid);
         self.namespace.is_some() && self.namespace == other.namespace && self.root.is_some() && self.root == other.root
