@@ -19,3 +19,6 @@ pub use pipeline::{RunReport, RunRequest, run};
 pub use policy::{load_policy, variables};
 pub use summary::{Refused, Summary};
 pub use workspace::Workspace;
+
+pub use crate::capture::exec::{BlockedSignals, Ending, launch};
+pub use crate::policy::{MAX_TEXT_BYTES, Policy, PolicyError, Variables};

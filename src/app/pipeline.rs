@@ -64,6 +64,10 @@ pub fn run(
     signals: BlockedSignals,
 ) -> Result<RunReport, RunError> {
     let began = clock::instant();
+    // The session runs as the same user: without this it could reach the recorder's memory and descriptors through /proc (G-9).
+    if let Err(errno) = nix::sys::prctl::set_dumpable(false) {
+        tracing::warn!(%errno, "the recorder's memory and descriptors stay open to its user's other processes");
+    }
     let data_dir = std::path::absolute(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
     // Checked before anything is made, so that a workspace or a policy that cannot be one leaves no trace.
     let checked = Workspace::open(&request.workspace, &data_dir)?;

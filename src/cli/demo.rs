@@ -6,9 +6,8 @@ use std::process::ExitCode;
 
 use super::dispatch::Context;
 use super::run::{exit_code, explain};
-use crate::app::{self, demo::Stage};
-use crate::capture::exec::Ending;
-use crate::journal::{DataDir, verify};
+use crate::app::{self, Ending, demo::Stage};
+use crate::query::{DataDir, verify};
 
 pub(super) fn run(context: Context) -> anyhow::Result<ExitCode> {
     let temporary = context.environment.get("TMPDIR").map_or(Path::new("/tmp"), Path::new).to_owned();

@@ -9,10 +9,9 @@ use clap::Parser as _;
 use super::arguments::{Arguments, Command};
 use super::output::{FAILED, on_standard_output};
 use super::{demo, doctor, events, journal, policy, run, server, verify};
-use crate::app;
-use crate::capture::exec::{BlockedSignals, launch};
+use crate::app::{self, BlockedSignals, launch};
 use crate::config::{Config, Environment, PolicyChoice};
-use crate::journal::DataDir;
+use crate::query::DataDir;
 
 /// What a subcommand that records needs.
 pub(super) struct Context {

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use miette::{GraphicalReportHandler, GraphicalTheme};
 use thiserror::Error;
 
-use crate::policy::{MAX_TEXT_BYTES, Policy, PolicyError, Variables};
+use crate::app::{MAX_TEXT_BYTES, Policy, PolicyError, Variables};
 
 /// The subcommands of `agentsh policy`.
 #[derive(Debug, clap::Subcommand)]

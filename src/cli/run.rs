@@ -6,8 +6,7 @@ use std::process::ExitCode;
 
 use super::arguments::RunArguments;
 use super::dispatch::{Context, complain};
-use crate::app::{self, RunReport, RunRequest};
-use crate::capture::exec::Ending;
+use crate::app::{self, Ending, RunReport, RunRequest};
 use crate::config::PolicyChoice;
 
 pub(super) fn run(arguments: RunArguments, context: Context) -> anyhow::Result<ExitCode> {

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use super::environment::Environment;
 use super::error::{ConfigError, Problem};
 use super::load::{Loaded, load};
-use crate::capture::exec::Config as ExecConfig;
-use crate::capture::fuse::{FileIo, FuseConfig};
+use crate::capture::exec::ExecConfig;
+use crate::capture::fuse::{AuditConfig, FuseConfig};
 use crate::capture::proxy::ProxyConfig;
 use crate::journal::JournalConfig;
 use crate::serve::ServerConfig;
@@ -48,14 +48,6 @@ pub struct SandboxConfig {
     pub network: ProxyConfig,
     /// The command and its process tree.
     pub exec: ExecConfig,
-}
-
-/// Section `audit`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AuditConfig {
-    /// How much of reading and writing is on record: `summary` or `every_op`.
-    pub file_io: FileIo,
 }
 
 /// Section `policies`.

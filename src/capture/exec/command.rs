@@ -25,13 +25,13 @@ use crate::runtime::sys::{self, SeccompAnswer, SeccompListener};
 /// How this stage is set.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Config {
+pub struct ExecConfig {
     /// How long what the command left running has to end by itself after SIGTERM, in milliseconds, before it is killed. Longer lets
     /// daemons finish their work; the user waits for it.
     pub termination_grace_ms: u64,
 }
 
-impl Default for Config {
+impl Default for ExecConfig {
     fn default() -> Self {
         Self { termination_grace_ms: 2_000 }
     }
@@ -128,7 +128,7 @@ pub fn run_command(
     command: &CommandSpec,
     recorder: Recorder<'_>,
     handle: &CommandHandle,
-    config: &Config,
+    config: &ExecConfig,
 ) -> CommandOutcome {
     let since = clock::instant();
     let argv = arguments::cut((recorder.redact)(&command.argv));

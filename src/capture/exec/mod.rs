@@ -23,7 +23,7 @@ pub mod statistics;
 pub mod terminate;
 mod tracker;
 
-pub use command::{CommandOutcome, CommandSpec, Config, Ending, ExecError, run_command};
+pub use command::{CommandOutcome, CommandSpec, Ending, ExecConfig, ExecError, run_command};
 pub use launch::{LaunchError, MountSpec, PreparedSession, Session, SessionSpec};
 pub use recorder::{ProcessObserver, Recorder, Redact, RunningProgram};
 pub use signals::{BlockedSignals, CommandHandle, SignalForwarder};

@@ -16,6 +16,14 @@ pub enum FileIo {
     EveryOp,
 }
 
+/// Section `audit`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditConfig {
+    /// How much of reading and writing is on record: `summary` or `every_op`.
+    pub file_io: FileIo,
+}
+
 /// The workspace's file system.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -24,7 +24,7 @@ pub mod translate;
 mod wire;
 mod workspace;
 
-pub use config::{FileIo, FuseConfig};
+pub use config::{AuditConfig, FileIo, FuseConfig};
 pub use error::FuseError;
 pub use mount::{MountOptions, mount_options};
 pub use server::{FuseServer, MountedDevice};

@@ -18,6 +18,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("http_body_util", &["src/capture/proxy/"]),
     ("hyper", &["src/capture/proxy/"]),
     ("hyper_util", &["src/capture/proxy/"]),
+    ("indicatif", &["src/cli/"]),
     ("jiff", &["src/cli/", "src/query/"]),
     ("miette", &["src/policy/", "src/config/", "src/cli/"]),
     ("rusqlite", &["src/journal/sqlite"]),
@@ -25,9 +26,11 @@ const HOMES: &[(&str, &[&str])] = &[
     ("seccompiler", &["src/capture/exec/"]),
     ("serde_saphyr", &["src/policy/", "src/config/"]),
     ("shuttle", &["src/runtime/sync.rs", "src/channel/"]),
-    ("strsim", &["src/policy/", "src/config/", "src/cli/"]),
+    ("strsim", &["src/policy/", "src/config/", "src/query/"]),
+    ("terminal_size", &["src/cli/"]),
     ("tokio", &["src/capture/proxy/", "src/serve/", "src/app/", "src/runtime/"]),
     ("tracing_subscriber", &["src/app/", "src/cli/"]),
+    ("unicode_width", &["src/cli/"]),
     ("uuid", &["src/event/", "src/runtime/"]),
 ];
 

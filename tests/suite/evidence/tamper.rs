@@ -103,8 +103,8 @@ fn g4_an_edit_with_the_leaf_of_another_event_is_found() {
 
 #[test]
 fn g4_insertions_are_found() {
-    let copy = "SELECT max(seq) + 1, id, time_us, session_id, command_id, cause, kind, pid, subject, decision, rule, severity, attack, \
-                payload, leaf FROM events WHERE seq = 10";
+    let copy = "SELECT (SELECT max(seq) + 1 FROM events), id, time_us, session_id, command_id, cause, kind, pid, subject, decision, rule, \
+                severity, attack, payload, leaf FROM events WHERE seq = 10";
     let end = 85;
     let folder = journal();
     assert_eq!(sqlite3(folder.path(), "SELECT max(seq) FROM events").1.trim(), (end - 1).to_string());

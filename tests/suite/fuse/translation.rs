@@ -2,7 +2,7 @@
 
 use agentsh::capture::fuse::errno::Failure;
 use agentsh::capture::fuse::translate::{self, AttributeChange, NewTime, Part};
-use agentsh::capture::fuse::{FileIo, FuseConfig, mount_options};
+use agentsh::capture::fuse::{AuditConfig, FileIo, FuseConfig, mount_options};
 use agentsh::channel::RefusedBy;
 use agentsh::event::{FileAccess, FileType, FileUtimens, OsText, Payload, Timestamp};
 use nix::errno::Errno;
@@ -123,10 +123,13 @@ fn the_mount_has_the_restrictions_of_what_it_covers_and_no_others() {
 fn the_configuration_is_strict() {
     let read = |text: &str| serde_json::from_str::<FuseConfig>(text);
     assert_eq!(read("{}").unwrap(), FuseConfig::default());
-    assert_eq!(read(r#"{"file_io": "every_op", "threads": 4}"#).unwrap().file_io, FileIo::EveryOp);
-    for wrong in [r#"{"thread": 4}"#, r#"{"file_io": "sumary"}"#, r#"{"threads": -1}"#] {
+    assert_eq!(read(r#"{"threads": 4}"#).unwrap().threads, 4);
+    for wrong in [r#"{"thread": 4}"#, r#"{"file_io": "every_op"}"#, r#"{"threads": -1}"#] {
         assert!(read(wrong).is_err(), "{wrong}");
     }
+    let read = |text: &str| serde_json::from_str::<AuditConfig>(text);
+    assert_eq!(read(r#"{"file_io": "every_op"}"#).unwrap().file_io, FileIo::EveryOp);
+    assert!(read(r#"{"file_io": "sumary"}"#).is_err());
 }
 
 proptest! {

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use agentsh::capture::exec::{
-    CommandHandle, CommandOutcome, CommandSpec, Config, MountSpec, PreparedSession, Recorder, Redact, SessionSpec, run_command,
+    CommandHandle, CommandOutcome, CommandSpec, ExecConfig, MountSpec, PreparedSession, Recorder, Redact, SessionSpec,
+    run_command,
 };
 use agentsh::channel::{Gatekeeper, Outcome, Refusal, RefusedBy, Verdict};
 use agentsh::event::{Actor, CommandFinished, EventId, Kind, OperationFailed, OsText, Payload, ProcessExec, ProcessExit};
@@ -112,7 +113,7 @@ pub struct Setup {
     pub private: bool,
     pub mount: Option<MountSpec>,
     pub hide: Vec<PathBuf>,
-    pub config: Config,
+    pub config: ExecConfig,
     pub handle: Arc<CommandHandle>,
     pub redact: Redact,
     pub launcher: PathBuf,
@@ -129,7 +130,7 @@ impl Setup {
             private: true,
             mount: None,
             hide: Vec::new(),
-            config: Config::default(),
+            config: ExecConfig::default(),
             handle: Arc::default(),
             redact: |argv| argv.to_vec(),
             launcher: PathBuf::from(env!("CARGO_BIN_EXE_agentsh")),

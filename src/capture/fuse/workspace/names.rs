@@ -131,7 +131,7 @@ impl Workspace {
         Ok(())
     }
 
-    /// Tells what the name stands for now, if the kernel knows it, that this is its name.
+    /// Tells what the name stands for, if the kernel knows it, that this is its name.
     fn note_place(&self, parent: &Arc<Node>, name: &OsStr) {
         if let Ok(stat) = fstatat(parent, name, AtFlags::AT_SYMLINK_NOFOLLOW)
             && let Some(node) = self.inodes.find(Identity::of(&stat))
