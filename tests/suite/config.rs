@@ -369,15 +369,52 @@ fn every_example_is_accepted_and_refused_with_one_key_more() {
     assert!(seen > 0);
 }
 
-/// The example shows defaults, so nothing changes when it is left out; and it names every key there is.
+fn example() -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/config.yaml")).unwrap()
+}
+
+/// The example shows defaults, so nothing changes when it is left out.
 #[test]
 fn the_example_is_what_holds_without_it() {
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/config.yaml")).unwrap();
     let machine = Machine::new();
-    let file = machine.write("c.yaml", &text);
+    let file = machine.write("c.yaml", &example());
     let with = Config::load(Some(&file), &machine.environment(1000, &[])).unwrap();
     let without = Config::load(None, &machine.environment(1000, &[])).unwrap();
     assert_eq!(Config { file: None, ..with }, without);
+}
+
+/// The keys of a section, as the refusal of an unknown one names them; `None` for what is no section.
+fn keys_of(section: &[&str]) -> Option<Vec<&'static str>> {
+    let machine = Machine::new();
+    let open: String = section.iter().map(|key| format!("{{{key}: ")).collect();
+    let file = machine.write("c.yaml", &format!("{open}{{unknown_key: 1}}{}", "}".repeat(section.len())));
+    match Config::load(Some(&file), &machine.environment(0, &[])).unwrap_err().problem() {
+        Problem::UnknownKey { keys, .. } => Some(keys.clone()),
+        _ => None,
+    }
+}
+
+/// Keys, from the root, that a text does not name, not even in a comment.
+fn unnamed(text: &str, section: &[&str]) -> Vec<String> {
+    let mut unnamed = Vec::new();
+    for key in keys_of(section).unwrap_or_default() {
+        let path = [section, &[key]].concat();
+        let names = |line: &str| line.split([' ', '{', '#']).any(|word| word == format!("{key}:"));
+        if !text.lines().any(names) {
+            unnamed.push(path.join("."));
+        }
+        unnamed.extend(self::unnamed(text, &path));
+    }
+    unnamed
+}
+
+#[test]
+fn the_example_names_every_key_there_is() {
+    assert!(
+        keys_of(&[]).unwrap().len() > 3 && keys_of(&["server", "http"]).unwrap() == ["addr"] && keys_of(&["data_dir"]).is_none()
+    );
+    assert_eq!(unnamed(&example(), &[]), Vec::<String>::new());
+    assert_eq!(unnamed(&example().replace("commit_interval:", "commit_interval"), &[]), ["journal.commit_interval"]);
 }
 
 #[test]
