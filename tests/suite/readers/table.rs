@@ -207,3 +207,21 @@ fn text_is_escaped_cut_and_wrapped() {
     assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
     assert_eq!(wrapped("enormous word", 4), ["enormous", "word"]);
 }
+
+#[test]
+fn figures_are_short_and_in_their_unit() {
+    use agentsh::runtime::units::{Age, Bytes, Count};
+    let bytes = |number| Bytes(number).to_string();
+    assert_eq!(
+        [0, 1_023, 1_024, 5_000, 102_400, 3 << 20, u64::MAX].map(bytes),
+        ["0 B", "1023 B", "1.0 KiB", "4.8 KiB", "100 KiB", "3.0 MiB", "15 EiB"]
+    );
+    let count = |number| Count(number).to_string();
+    assert_eq!([0, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
+    let age = |micros| Age(micros).to_string();
+    assert_eq!(
+        [999, 1_500, 999_999, 1_250_000, 119_000_000, 7_200_000_000, 172_800_000_000].map(age),
+        ["999 µs", "1 ms", "999 ms", "1.2 s", "1 min", "2 h", "2 days"]
+    );
+    assert_eq!(Age::between(5, 3), Age(0));
+}
