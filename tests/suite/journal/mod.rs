@@ -1,0 +1,18 @@
+//! The journal: order, durability, recovery, evidence.
+
+mod children;
+mod conservation;
+mod encoding;
+mod evidence;
+mod following;
+mod full_disk;
+mod keeping;
+mod killing;
+mod leaf;
+mod model;
+mod notes;
+mod opening;
+mod order;
+mod rig;
+mod tree;
+mod views;
