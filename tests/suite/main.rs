@@ -12,6 +12,7 @@
 )]
 
 mod architecture;
+mod channel;
 mod config;
 mod evidence;
 mod fuse;

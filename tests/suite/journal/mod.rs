@@ -13,6 +13,6 @@ mod model;
 mod notes;
 mod opening;
 mod order;
-mod rig;
+pub mod rig;
 mod tree;
 mod views;

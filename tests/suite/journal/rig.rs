@@ -154,3 +154,19 @@ pub fn picture(root: &Path) -> BTreeMap<PathBuf, (u32, i64, i64, Option<Vec<u8>>
     walk(root, &mut files).unwrap();
     files
 }
+
+/// Another connection that holds the write lock, as a slow recorder or a slow disk would, until it is dropped.
+pub struct Held(rusqlite::Connection);
+
+pub fn hold(root: &Path) -> Held {
+    let connection = rusqlite::Connection::open(DataDir::at(root).journal()).unwrap();
+    connection.busy_timeout(crate::support::DEADLINE).unwrap();
+    connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+    Held(connection)
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _it_changed_nothing = self.0.execute_batch("ROLLBACK");
+    }
+}

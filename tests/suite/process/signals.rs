@@ -84,9 +84,8 @@ fn killing_the_recorder_kills_the_whole_tree() {
     );
     let plan = Plan::new(directory.path(), &script);
     let mut recorder = plan.start(&["env"]);
-    let read = || -> Vec<u32> {
-        fs::read_to_string(&pids).unwrap_or_default().lines().filter_map(|line| line.parse().ok()).collect()
-    };
+    let read =
+        || -> Vec<u32> { fs::read_to_string(&pids).unwrap_or_default().lines().filter_map(|line| line.parse().ok()).collect() };
     wait_for("the tree to run", || read().len() == 4);
     let running = read();
     assert!(running.iter().all(|pid| is_running(*pid)));
@@ -157,7 +156,12 @@ fn an_unprivileged_user_gets_the_same_session() {
         w = workspace.display(),
         h = hidden.display()
     );
-    let mut plan = Plan { launcher, mount: Some(workspace.clone()), hide: vec![hidden], ..Plan::new(&directory.path().join("report"), &script) };
+    let mut plan = Plan {
+        launcher,
+        mount: Some(workspace.clone()),
+        hide: vec![hidden],
+        ..Plan::new(&directory.path().join("report"), &script)
+    };
     let report = plan.finish(plan.start_program(&suite, &nobody));
     if report.layers.iter().any(|(_, state)| state != "enforcing") {
         eprintln!("skipped: this machine gives an unprivileged user less: {:?}", report.layers);
