@@ -17,7 +17,7 @@ mod workspace;
 pub use error::RunError;
 pub use pipeline::{RunReport, RunRequest, run};
 pub use policy::{load_policy, variables};
-pub use summary::{Refused, Summary};
+pub use summary::{Gap, Refused, Summary};
 pub use workspace::Workspace;
 
 pub use crate::capture::exec::{BlockedSignals, Ending, launch};

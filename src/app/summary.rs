@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use serde::Serialize;
 
-use crate::event::{Decision, Kind, SessionId};
+use crate::event::{CapabilityReport, Decision, Kind, Layer, LayerState, SessionId};
 use crate::journal::{Condition, DataDir, JournalError, JournalRow, ReaderStore, StoreError};
 
 /// Refusals that are listed one by one; more are only counted.
@@ -29,6 +29,17 @@ pub struct Refused {
     pub times: u64,
 }
 
+/// A layer that this version has and that was not enforcing in the session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Gap {
+    /// The layer.
+    pub layer: Layer,
+    /// What it did instead.
+    pub state: LayerState,
+    /// Why.
+    pub reason: String,
+}
+
 /// What a session left in the journal.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
@@ -46,6 +57,8 @@ pub struct Summary {
     pub denied: u64,
     /// The refusals, the same ones together, at most twenty.
     pub refused: Vec<Refused>,
+    /// Layers that could not watch or refuse here, and why (G-10).
+    pub gaps: Vec<Gap>,
     /// Events lost while the session ran, all recorders together.
     pub lost: u64,
 }
@@ -66,6 +79,8 @@ impl Summary {
         if let Some(row) = store.session(session.as_str()).map_err(store_error)? {
             summary.seqs = row.seqs;
         }
+        let report = [of_session.clone(), Condition::Kinds(vec![Kind::CapabilityReport])];
+        store.rows::<StoreError>(0, &report, Some(1), |row| summary.add_gaps(row)).map_err(store_error)?;
         let denied = [of_session, Condition::Kinds(vec![Kind::PolicyDecision]), Condition::Decisions(vec![Decision::Deny])];
         store.rows::<StoreError>(0, &denied, None, |row| summary.add_refusal(row)).map_err(store_error)?;
         let lost = [Condition::Kinds(vec![Kind::EventsLost])];
@@ -83,6 +98,20 @@ impl Summary {
             })
             .map_err(store_error)?;
         Ok(summary)
+    }
+
+    /// Only of the layers that this version has: that the others are absent is known before a session starts.
+    fn add_gaps(&mut self, row: &JournalRow<'_>) -> Result<ControlFlow<()>, StoreError> {
+        let report: CapabilityReport =
+            serde_json::from_str(row.columns.payload).map_err(|error| StoreError::Damaged(error.to_string()))?;
+        let expected = |layer| matches!(layer, Layer::Fuse | Layer::Proxy | Layer::Exec | Layer::Confinement);
+        let gaps = report.layers.into_iter().filter(|report| expected(report.layer) && report.state != LayerState::Enforcing);
+        self.gaps.extend(gaps.map(|report| Gap {
+            layer: report.layer,
+            state: report.state,
+            reason: report.reason.unwrap_or_default(),
+        }));
+        Ok(ControlFlow::Continue(()))
     }
 
     fn add_refusal(&mut self, row: &JournalRow<'_>) -> Result<ControlFlow<()>, StoreError> {
@@ -162,10 +191,28 @@ impl fmt::Display for Summary {
                 writeln!(f, "    … and {} more", self.denied - listed)?;
             }
         }
+        for gap in &self.gaps {
+            writeln!(f, "  {:<9} {}: {} (see: agentsh doctor)", gap.state.as_str(), in_plain_words(gap.layer), gap.reason)?;
+        }
         if self.lost > 0 {
             writeln!(f, "  LOST      {} events could not be recorded: agentsh events --kind events_lost", self.lost)?;
         }
         Ok(())
+    }
+}
+
+fn in_plain_words(layer: Layer) -> &'static str {
+    match layer {
+        Layer::Fuse => "the workspace's files",
+        Layer::Proxy => "web requests",
+        Layer::Exec => "programs",
+        Layer::Confinement => "what hides the recorder",
+        Layer::Dns => "names",
+        Layer::Transparent => "connections",
+        Layer::UnixSocket => "unix sockets",
+        Layer::Registry => "the registry",
+        Layer::OutsideFiles => "files outside of the workspace",
+        Layer::Limits => "limits",
     }
 }
 
