@@ -15,9 +15,10 @@ demo: ## Build, record a real session and show what it caught
 	@sh scripts/setup.sh demo
 	$(CARGO) run $(FLAGS) -- demo
 
-test: ## Build and run all tests
+test: ## Build and run all tests, and explore the schedules of the channel
 	@sh scripts/setup.sh test
 	$(CARGO) test $(FLAGS)
+	$(CARGO) test $(FLAGS) --features shuttle --lib channel
 
 lint: ## Check the format and the lints
 	@sh scripts/setup.sh lint

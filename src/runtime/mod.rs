@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod ids;
 pub mod interrupts;
+pub mod lock;
 pub mod mapped_file;
 pub mod metrics;
 pub mod sync;

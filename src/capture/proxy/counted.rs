@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::runtime::sync::lock;
+use crate::runtime::lock::lock;
 
 /// What is known about a stream: the bytes that went each way, as the kernel took and gave them, and why it ends.
 #[derive(Debug, Default)]

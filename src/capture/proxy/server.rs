@@ -18,7 +18,7 @@ use super::recorder::{Recorder, WORKERS};
 use super::shared::Shared;
 use super::tasks::{Phase, Tasks, TasksOwner};
 use crate::channel::SessionChannel;
-use crate::runtime::sync::lock;
+use crate::runtime::lock::lock;
 
 /// How long the tasks that are told to end may take: they only have to record what they had open.
 const CLOSING: Duration = Duration::from_secs(5);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use crate::runtime::sync::lock;
+use crate::runtime::lock::lock;
 
 /// What a file says, and which version of the file said it.
 pub(super) struct Watched<T> {

@@ -16,7 +16,7 @@ use crate::capture::proxy::config::ProxyConfig;
 use crate::capture::proxy::recorder::Recorder;
 use crate::event::{DnsQuery, EventId};
 use crate::runtime::clock;
-use crate::runtime::sync::lock;
+use crate::runtime::lock::lock;
 
 /// Types that are asked for, both at once.
 const ADDRESS_TYPES: [RecordType; 2] = [RecordType::A, RecordType::AAAA];

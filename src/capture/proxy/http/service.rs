@@ -18,7 +18,7 @@ use crate::capture::proxy::failure::Failure;
 use crate::capture::proxy::shared::Shared;
 use crate::capture::proxy::upstream::{Destination, Upstream, connect};
 use crate::event::{HttpResponse, Interception};
-use crate::runtime::sync::lock;
+use crate::runtime::lock::lock;
 
 /// One client's connection.
 pub(super) struct Client {
