@@ -137,6 +137,10 @@ macro_rules! kinds {
             /// # Errors
             /// When the text is no JSON or holds a field of another type.
             pub fn from_json(kind: Kind, json: &str) -> Result<Self, serde_json::Error> {
+                // Read from a list, a struct would take what stands first as its first field.
+                if !json.trim_ascii_start().starts_with('{') {
+                    return Err(serde::de::Error::custom("a payload is a JSON object"));
+                }
                 match kind {
                     $($(Kind::$variant => serde_json::from_str(json).map(Payload::$variant),)*)*
                 }

@@ -24,6 +24,11 @@ pub(super) struct Signed {
     contradicts_witness: bool,
 }
 
+/// Whether a tree of that size has events that its last checkpoint (0: none) does not cover, but for that checkpoint's own.
+pub(super) const fn has_unsigned(tree_size: u64, last_checkpoint: u64) -> bool {
+    if last_checkpoint == 0 { tree_size > 0 } else { tree_size > last_checkpoint + 1 }
+}
+
 impl Signer {
     /// Signs the tree as it stands in this transaction, unless nothing but a checkpoint's own event came since the last one.
     /// The event that records the checkpoint comes behind the leaves that it covers.
@@ -32,7 +37,7 @@ impl Signer {
     /// What the database says.
     pub(super) fn sign(&self, data_dir: &DataDir, transaction: &mut Transaction<'_>) -> Result<Option<Signed>, StoreError> {
         let tree_size = transaction.size();
-        if tree_size <= transaction.last_checkpoint()? + 1 {
+        if !has_unsigned(tree_size, transaction.last_checkpoint()?) {
             return Ok(None);
         }
         let contradicts_witness = match std::fs::read_to_string(data_dir.latest_checkpoint()) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::checkpoint::Signer;
+use super::checkpoint::{Signer, has_unsigned};
 use super::config::JournalConfig;
 use super::data_dir::DataDir;
 use super::doorbell::Ringer;
@@ -14,7 +14,7 @@ use super::events::pipeline;
 use super::note::{JournalKey, PublicKey};
 use super::progress::Progress;
 use super::recover::recover;
-use super::sqlite::{IntakeProgress, IntakeState, WriterStore};
+use super::sqlite::{IntakeProgress, IntakeState, WriterStore, check_before_touching};
 use super::sync::Syncer;
 use super::writer::Writer;
 use crate::channel::intake::{Goal, Intake, IntakeId};
@@ -47,6 +47,8 @@ impl Journal {
     /// # Errors
     /// [`JournalError`]; a foreign or newer file is not touched, a dead recorder's intake stays until it is drained.
     pub fn open(root: &Path, config: &JournalConfig) -> Result<Self, JournalError> {
+        // Before anything is made beside it.
+        check_before_touching(&DataDir::at(root).journal())?;
         let data_dir = DataDir::create(root)?;
         // One opener at a time: migration and recovery must not run twice at once. Recorders that are open already go on.
         let lock = data_dir.lock()?;
@@ -81,7 +83,7 @@ impl Journal {
             events_recovered: recovered.events,
             intakes_drained: recovered.intakes,
             torn_bytes: recovered.torn_bytes,
-            checkpoint_missing: events_before > last_checkpoint + 1,
+            checkpoint_missing: has_unsigned(events_before, last_checkpoint),
             created,
             agentsh_version: env!("CARGO_PKG_VERSION").to_owned(),
         };

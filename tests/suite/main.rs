@@ -14,7 +14,6 @@
 mod architecture;
 mod channel;
 mod config;
-mod evidence;
 mod fuse;
 mod golden;
 mod journal;

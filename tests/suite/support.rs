@@ -44,14 +44,6 @@ pub fn exit_event(number: u64) -> Event {
     event(ProcessExit { path: Some(format!("/bin/{number}").into()), exit_code: Some(0), ..ProcessExit::default() })
 }
 
-/// A session of the built-in policy on a channel.
-pub fn session(channel: &std::sync::Arc<agentsh::channel::EventChannel>) -> agentsh::channel::SessionChannel {
-    let variables = agentsh::policy::Variables::new().with("WORKSPACE", "/home/dev/project").with("HOME", "/home/dev");
-    let policy = agentsh::policy::Policy::built_in(&variables).unwrap();
-    let policy = std::sync::Arc::new(arc_swap::ArcSwap::from_pointee(policy));
-    agentsh::channel::SessionChannel::new(std::sync::Arc::clone(channel), policy, SessionId::new("s-test"))
-}
-
 /// An event of the family `network`.
 pub fn connect_event(number: u64) -> Event {
     event(NetConnect { host: Some(format!("host-{number}.test")), port: 443, ..NetConnect::default() })

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::Path;
 
+use nix::fcntl::{AT_FDCWD, AtFlags};
+use nix::unistd::{AccessFlags, faccessat};
 use rusqlite::{Connection, ErrorCode};
 
 use super::connection::{open_locking, open_unchanging, store_error};
@@ -25,7 +27,7 @@ pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
 ///
 /// # Errors
 /// [`JournalError::Foreign`], [`JournalError::Newer`], or what the system said. A missing or empty file is fine.
-pub(super) fn check_before_touching(path: &Path) -> Result<bool, JournalError> {
+pub(crate) fn check_before_touching(path: &Path) -> Result<bool, JournalError> {
     let io_error = |source| JournalError::Io { what: "cannot read", path: path.to_owned(), source };
     let foreign = || JournalError::Foreign { path: path.to_owned() };
     match std::fs::metadata(path) {
@@ -48,7 +50,8 @@ pub(super) fn check_before_touching(path: &Path) -> Result<bool, JournalError> {
         Ok((APPLICATION_ID, found)) => check_version(found, path).map(|()| true),
         Ok(_) => Err(foreign()),
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => Err(foreign()),
-        Err(error) => match nix::unistd::access(path, nix::unistd::AccessFlags::R_OK) {
+        // SQLite says no more than that it cannot; the system has the reason.
+        Err(error) => match faccessat(AT_FDCWD, path, AccessFlags::R_OK, AtFlags::AT_EACCESS) {
             Err(errno) => Err(io_error(errno.into())),
             Ok(()) => Err(JournalError::Store { path: path.to_owned(), source: store_error(&error) }),
         },

@@ -15,7 +15,7 @@ pub(crate) use append::{Transaction, WriterStore};
 pub(crate) use connection::empty_log;
 pub use filter::Condition;
 pub(crate) use intakes::{IntakeProgress, IntakeState, Undeclared};
-pub(crate) use migrate::is_own_trigger;
+pub(crate) use migrate::{check_before_touching, is_own_trigger};
 pub use read::{CheckpointRow, IntakeRow, ReaderStore, SessionRow};
 pub use row::JournalRow;
 pub(crate) use row::UnreadableRow;

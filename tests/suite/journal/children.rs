@@ -5,7 +5,6 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use agentsh::event::{Decision, Event};
 use agentsh::journal::{DataDir, Follower, Journal, JournalConfig, StoreError};
@@ -164,7 +163,7 @@ fn hand_over(journal: &Journal, numbers: &mut Numbers) -> Answer {
     };
     match events {
         1 => journal.channel().publish(&event),
-        _ if number % 3 == 0 => gate(&event, Decision::Deny),
+        _ if number.is_multiple_of(3) => gate(&event, Decision::Deny),
         _ => gate(&event, Decision::Allow),
     }
     Answer { id: *event.id.as_bytes(), buffered, events }
@@ -202,7 +201,7 @@ fn follow(root: &Path, after: u64, count: u64, seen: &Path) {
             left -= 1;
             Ok(if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         });
-        flow.unwrap();
+        let _ = flow.unwrap();
     }
 }
 
@@ -230,6 +229,3 @@ pub fn dead_recorder(root: &Path, answers: u64) -> Vec<Answer> {
     recorder.kill();
     Answer::read(&noted)
 }
-
-/// Longer than any test's process takes to start on a busy machine.
-pub const START: Duration = Duration::from_secs(20);

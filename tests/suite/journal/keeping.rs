@@ -155,7 +155,7 @@ fn a_recorder_whose_events_another_has_signed_comes_to_rest() {
     // Both signed, or one for both; each then parks instead of committing the same nothing again and again.
     let data_version =
         || crate::support::sqlite3(&DataDir::at(folder.path()).journal(), "SELECT max(tree_size) FROM checkpoints");
-    until("the tree is signed", || data_version() != "");
+    until("the tree is signed", || !data_version().is_empty());
     let log = folder.path().join("journal.db-wal");
     let size = || std::fs::metadata(&log).unwrap().len();
     let mut last = size();
@@ -210,7 +210,7 @@ fn producers_that_wait_for_room_when_the_journal_closes_are_still_served() {
         closer.join().unwrap().unwrap();
         let taken = producer.join().unwrap();
         let rows = entries(folder.path());
-        let last = rows.iter().filter(|entry| entry.kind == Kind::JournalOpened).next_back().unwrap().seq;
+        let last = rows.iter().rfind(|entry| entry.kind == Kind::JournalOpened).unwrap().seq;
         let journaled = rows.iter().filter(|entry| entry.seq > last && entry.kind == Kind::FileOpen).count() as u64;
         assert_eq!(journaled, taken, "round {round}");
         drop(intake);

@@ -136,9 +136,11 @@ pub fn copy(from: &Path, to: &Path) {
     assert!(status.success());
 }
 
-/// Every file of a folder with its content, mode and times, to compare before and after.
-pub fn picture(root: &Path) -> BTreeMap<PathBuf, (u32, i64, i64, Option<Vec<u8>>)> {
-    fn walk(folder: &Path, into: &mut BTreeMap<PathBuf, (u32, i64, i64, Option<Vec<u8>>)>) -> io::Result<()> {
+/// Every file of a folder, to compare before and after. Of each path: mode, size, modification time and content.
+pub type Picture = BTreeMap<PathBuf, (u32, i64, i64, Option<Vec<u8>>)>;
+
+pub fn picture(root: &Path) -> Picture {
+    fn walk(folder: &Path, into: &mut Picture) -> io::Result<()> {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
             let metadata = fs::symlink_metadata(&path)?;
