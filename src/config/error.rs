@@ -49,6 +49,8 @@ pub enum Problem {
     WrongType { key: String, expected: String, found: String },
     #[error("`{key}`: {what}")]
     Invalid { key: String, what: String },
+    #[error("`{key}` is {value}; it takes {least} to {most}")]
+    OutOfRange { key: &'static str, value: u64, least: u64, most: u64 },
     #[error("`{key}` is a section; set its keys, such as {variable}__KEY")]
     SectionInVariable { key: String, variable: String },
     #[error("`{key}` is not a section in the file, so a variable cannot set a key in it")]

@@ -104,8 +104,27 @@ impl Config {
             absolute("data_dir", &config.data_dir)?
         };
         config.policies.dir = config.policies.dir.map(|dir| absolute("policies.dir", &dir)).transpose()?;
+        for (key, value, least, most) in config.ranges() {
+            if !(least..=most).contains(&value) {
+                return Err(loaded.fault(key, Problem::OutOfRange { key, value, least, most }));
+            }
+        }
         check_policy(&config.policies).map_err(|problem| loaded.fault("policies.default", problem))?;
         Ok(config)
+    }
+}
+
+impl Config {
+    /// Numbers that do harm outside of a range: key, value, least, most. An intake below 64 KiB is smaller than a session's first
+    /// events; threads beyond a few are only memory.
+    fn ranges(&self) -> [(&'static str, u64, u64, u64); 4] {
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        [
+            ("journal.intake_bytes", self.journal.intake_bytes, 64 << 10, 1 << 30),
+            ("journal.commit_events", self.journal.commit_events, 1, 1_000_000),
+            ("sandbox.fuse.threads", count(self.sandbox.fuse.threads), 1, 256),
+            ("sandbox.network.max_connections", count(self.sandbox.network.max_connections), 1, 65_536),
+        ]
     }
 }
 

@@ -122,6 +122,15 @@ fn an_unknown_key_is_refused_with_its_place_and_the_nearest_key() {
 }
 
 #[test]
+fn a_number_that_does_harm_is_refused_with_its_range() {
+    let error = check("journal:\n  intake_bytes: 4096\n", &[]).unwrap_err();
+    assert_eq!(error, "c.yaml:2:17: `journal.intake_bytes` is 4096; it takes 65536 to 1073741824");
+    let error = check("", &[("AGENTSH_SANDBOX__FUSE__THREADS", "100000")]).unwrap_err();
+    assert_eq!(error, "AGENTSH_SANDBOX__FUSE__THREADS: `sandbox.fuse.threads` is 100000; it takes 1 to 256");
+    assert!(check("journal:\n  intake_bytes: 65536\n", &[]).is_ok());
+}
+
+#[test]
 fn an_unknown_variable_is_refused_by_its_name() {
     let error = check("", &[("AGENTSH_SERVER__HTPP__ADDR", "127.0.0.1:1")]).unwrap_err();
     assert_eq!(error, "AGENTSH_SERVER__HTPP__ADDR: unknown key `htpp` in `server`; did you mean `http`? Here can stand: http");
