@@ -32,7 +32,8 @@ fn is_running(pid: u32) -> bool {
 
 /// Whether a program can be run here; a test that needs it is skipped otherwise, and says so.
 fn has(program: &str) -> bool {
-    let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().is_ok_and(|output| output.status.success());
+    let found =
+        Command::new("sh").args(["-c", &format!("command -v {program}")]).output().is_ok_and(|output| output.status.success());
     if !found {
         eprintln!("skipped: needs {program}: it is not installed");
     }

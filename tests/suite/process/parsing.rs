@@ -166,9 +166,17 @@ fn interpret(arch: u32, number: u32) -> u32 {
 fn the_filter_traps_three_calls_and_refuses_other_abis() {
     const NATIVE: u32 = 0xC000_003E;
     let (trap, pass, refuse) = (libc::SECCOMP_RET_USER_NOTIF, libc::SECCOMP_RET_ALLOW, libc::SECCOMP_RET_ERRNO | 38);
-    for (number, expected) in
-        [(59, trap), (322, trap), (231, trap), (0, pass), (1, pass), (60, pass), (435, pass), (0x4000_0000 + 520, refuse), (u32::MAX, refuse)]
-    {
+    for (number, expected) in [
+        (59, trap),
+        (322, trap),
+        (231, trap),
+        (0, pass),
+        (1, pass),
+        (60, pass),
+        (435, pass),
+        (0x4000_0000 + 520, refuse),
+        (u32::MAX, refuse),
+    ] {
         assert_eq!(interpret(NATIVE, number), expected, "{number}");
     }
     for number in [0, 1, 11, 59, 231, 358] {

@@ -116,12 +116,8 @@ fn a_program_given_by_descriptor_is_named() {
     let paths: Vec<_> = tape.execs()[1..].iter().map(|(_, exec)| (exec.argv[0].to_string(), exec.path.to_string())).collect();
     assert_eq!(
         paths,
-        [
-            ("by-descriptor", "/usr/bin/true"),
-            ("by-memory", "/memfd:in-memory (deleted)"),
-            ("by-relative-path", "/usr/bin/true")
-        ]
-        .map(|(argument, path)| (argument.to_owned(), path.to_owned()))
+        [("by-descriptor", "/usr/bin/true"), ("by-memory", "/memfd:in-memory (deleted)"), ("by-relative-path", "/usr/bin/true")]
+            .map(|(argument, path)| (argument.to_owned(), path.to_owned()))
     );
 }
 
@@ -182,7 +178,8 @@ fn a_string_that_no_kernel_takes_is_refused_as_the_kernel_would() {
     if !has("python3") {
         return;
     }
-    let script = "import os, sys\ntry: os.execv('/bin/true', ['true', 'x' * 131072])\nexcept OSError as error: sys.exit(error.errno)";
+    let script =
+        "import os, sys\ntry: os.execv('/bin/true', ['true', 'x' * 131072])\nexcept OSError as error: sys.exit(error.errno)";
     let tape = Tape::default();
     let outcome = Setup::new([python().as_str(), "-c", script]).run(&tape);
     assert_eq!(outcome.ending.exit_code(), libc::E2BIG);

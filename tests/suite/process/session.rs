@@ -1,9 +1,10 @@
 //! The session's private namespaces: what is mounted and hidden inside, and that none of it shows outside.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::Path;
 
-use agentsh::capture::exec::MountSpec;
+use agentsh::capture::exec::{MountSpec, PreparedSession, SessionSpec};
 use agentsh::event::{Layer, LayerReport, LayerState, OsText};
 
 use super::exact::check_links;
@@ -54,6 +55,41 @@ fn the_workspaces_mount_is_seen_inside_and_not_outside() {
 }
 
 #[test]
+fn the_device_of_a_fuse_mount_comes_back_before_anything_runs() {
+    if !has_namespaces() {
+        return;
+    }
+    if let Err(error) = fs::File::options().read(true).write(true).open("/dev/fuse") {
+        eprintln!("skipped: needs /dev/fuse: {error}");
+        return;
+    }
+    let workspace = tempfile::tempdir().unwrap();
+    let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
+    let spec = SessionSpec {
+        program: env!("CARGO_BIN_EXE_agentsh").into(),
+        private: true,
+        mount: Some(MountSpec {
+            target: OsText::from(workspace.path()),
+            fstype: "fuse".to_owned(),
+            source: "agentsh-test".to_owned(),
+            options: format!("rootmode=40000,user_id={uid},group_id={gid}"),
+            device: Some("/dev/fuse".into()),
+        }),
+    };
+    let mut session = PreparedSession::open(&spec).unwrap();
+    assert_eq!(session.preparation().mount, Ok(()));
+    let mut device = fs::File::from(session.take_device().unwrap());
+    let mut request = vec![0; 1 << 17];
+    let length = device.read(&mut request).unwrap();
+    let opcode = u32::from_ne_bytes(request[4..8].try_into().unwrap());
+    assert!(length >= 40 && opcode == FUSE_INIT, "the kernel greets the file system: {opcode}");
+    assert!(!fs::read_to_string("/proc/self/mounts").unwrap().contains("agentsh-test"));
+}
+
+/// Opcode of the first request (`linux/fuse.h`).
+const FUSE_INIT: u32 = 26;
+
+#[test]
 fn g9_hidden_directories_are_empty_and_read_only_inside() {
     if !has_namespaces() {
         return;
@@ -62,7 +98,9 @@ fn g9_hidden_directories_are_empty_and_read_only_inside() {
     fs::write(directory.path().join("journal"), "the recorder's own").unwrap();
     let tape = Tape::default();
     let path = directory.path().display();
-    let mut setup = Setup::shell(&format!("test -z \"$(ls -A {path})\" || exit 1; echo x 2>/dev/null > {path}/new && exit 2; cat {path}/journal 2>/dev/null && exit 3; exit 0"));
+    let mut setup = Setup::shell(&format!(
+        "test -z \"$(ls -A {path})\" || exit 1; echo x 2>/dev/null > {path}/new && exit 2; cat {path}/journal 2>/dev/null && exit 3; exit 0"
+    ));
     setup.hide = vec![directory.path().to_owned()];
     let outcome = setup.run(&tape);
     assert_eq!(outcome.ending.exit_code(), 0, "1: not empty, 2: writable, 3: readable");
@@ -116,7 +154,10 @@ fn standard_streams_and_other_descriptors_reach_the_command_untouched() {
     let tape = Tape::default();
     let directory = tempfile::tempdir().unwrap();
     let listing = directory.path().join("listing");
-    let script = format!("readlink /proc/$$/fd/0 /proc/$$/fd/1 /proc/$$/fd/2 > {file}; exec ls -1 /proc/self/fd >> {file}", file = listing.display());
+    let script = format!(
+        "readlink /proc/$$/fd/0 /proc/$$/fd/1 /proc/$$/fd/2 > {file}; exec ls -1 /proc/self/fd >> {file}",
+        file = listing.display()
+    );
     let outcome = Setup::shell(&script).run(&tape);
     assert_eq!(outcome.ending.exit_code(), 0);
     let listed = fs::read_to_string(&listing).unwrap();
@@ -129,9 +170,21 @@ fn standard_streams_and_other_descriptors_reach_the_command_untouched() {
     assert_eq!(open, inherited + 1, "the directory that it lists, and nothing of the recorder's or the launcher's: {lines:?}");
 }
 
+#[test]
+fn signals_are_as_a_program_expects_them() {
+    // Rust ignores SIGPIPE, and the launcher blocks signals: neither may reach the command.
+    let script = "grep -q '^SigBlk:\t0*$' /proc/$$/status || exit 1; yes | head -n 1 >/dev/null; exit 0";
+    let tape = Tape::default();
+    assert_eq!(Setup::shell(script).run(&tape).ending.exit_code(), 0);
+    let exits = tape.exits();
+    let yes = &exits.iter().find(|(_, exit)| exit.path.as_ref().unwrap().as_bytes().ends_with(b"/yes")).unwrap().1;
+    assert_eq!(yes.signal.as_deref(), Some("SIGPIPE"), "{yes:?}");
+}
+
 /// Whether a descriptor of this process closes on exec; one that was closed meanwhile does.
 fn closes_on_exec(entry: &fs::DirEntry) -> bool {
     let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", entry.file_name().display())).unwrap_or_default();
-    let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).map(|flags| u32::from_str_radix(flags.trim(), 8).unwrap());
+    let flags =
+        info.lines().find_map(|line| line.strip_prefix("flags:")).map(|flags| u32::from_str_radix(flags.trim(), 8).unwrap());
     flags.is_none_or(|flags| flags & libc::O_CLOEXEC.unsigned_abs() != 0)
 }

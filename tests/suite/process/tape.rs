@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use agentsh::capture::exec::{
-    CommandHandle, CommandOutcome, CommandSpec, Config, Gatekeeper, MountSpec, PreparedSession, Recorder, Redact, SessionSpec, run_command,
+    CommandHandle, CommandOutcome, CommandSpec, Config, Gatekeeper, MountSpec, PreparedSession, Recorder, Redact, SessionSpec,
+    run_command,
 };
 use agentsh::channel::{Outcome, Refusal, RefusedBy, Verdict};
-use agentsh::event::{
-    Actor, CommandFinished, EventId, Kind, OperationFailed, OsText, Payload, ProcessExec, ProcessExit,
-};
+use agentsh::event::{Actor, CommandFinished, EventId, Kind, OperationFailed, OsText, Payload, ProcessExec, ProcessExit};
 use agentsh::runtime::{clock, ids};
 
 /// One event as the channel would have got it.
@@ -124,7 +123,9 @@ impl Setup {
     pub fn new<I: AsRef<OsStr>>(argv: impl IntoIterator<Item = I>) -> Self {
         Self {
             argv: argv.into_iter().map(|argument| OsText::from(argument.as_ref())).collect(),
-            env: [("PATH", "/usr/local/bin:/usr/bin:/bin"), ("LC_ALL", "C")].map(|(name, value)| (name.into(), value.into())).into(),
+            env: [("PATH", "/usr/local/bin:/usr/bin:/bin"), ("LC_ALL", "C")]
+                .map(|(name, value)| (name.into(), value.into()))
+                .into(),
             cwd: PathBuf::from("/"),
             private: true,
             mount: None,
@@ -146,18 +147,13 @@ impl Setup {
     }
 
     pub fn open(&self) -> agentsh::capture::exec::Session {
-        let spec = SessionSpec {
-            program: self.launcher.clone(),
-            private: self.private,
-            mount: self.mount.clone(),
-        };
+        let spec = SessionSpec { program: self.launcher.clone(), private: self.private, mount: self.mount.clone() };
         PreparedSession::open(&spec).unwrap().confine(&self.hide).unwrap()
     }
 
     pub fn run(&self, tape: &Tape) -> CommandOutcome {
         let session = self.open();
-        let command =
-            CommandSpec { argv: self.argv.clone(), env: self.env.clone(), cwd: OsText::from(self.cwd.as_path()) };
+        let command = CommandSpec { argv: self.argv.clone(), env: self.env.clone(), cwd: OsText::from(self.cwd.as_path()) };
         let recorder = Recorder { gatekeeper: tape, observer: &(), redact: self.redact };
         run_command(session, &command, recorder, &self.handle, &self.config)
     }

@@ -96,7 +96,8 @@ fn vfork_posix_spawn_and_a_thread_that_execs_are_recorded() {
     let outcome = Setup::new([&python, script.to_str().unwrap()]).run(&tape);
     check_links(&tape);
     assert_eq!(outcome.ending.exit_code(), 0);
-    let count = |argument: &str| tape.execs().iter().filter(|(_, exec)| exec.argv.last() == Some(&OsText::from(argument))).count();
+    let count =
+        |argument: &str| tape.execs().iter().filter(|(_, exec)| exec.argv.last() == Some(&OsText::from(argument))).count();
     assert_eq!(["by-vfork", "by-posix-spawn", "by-thread", "thread-execs"].map(count), [1, 1, 8, 1]);
     assert_eq!(tape.exits().len(), 12, "python and eleven children");
 }
@@ -126,8 +127,7 @@ fn a_static_program_is_recorded() {
 pub const EXIT_SEVEN: &str = "void _start(void) { __asm__ volatile (\"syscall\" :: \"a\"(231), \"D\"(7)); for (;;); }";
 /// Calls `exit_group(7)` without a C library.
 #[cfg(target_arch = "aarch64")]
-pub const EXIT_SEVEN: &str =
-    "void _start(void) { register long n __asm__(\"x8\") = 94; register long c __asm__(\"x0\") = 7; \
+pub const EXIT_SEVEN: &str = "void _start(void) { register long n __asm__(\"x8\") = 94; register long c __asm__(\"x0\") = 7; \
      __asm__ volatile (\"svc 0\" :: \"r\"(n), \"r\"(c)); for (;;); }";
 
 #[test]
@@ -234,6 +234,11 @@ fn an_orphan_that_was_never_seen_and_is_killed_has_an_end() {
     let outcome = Setup::new([python().as_str(), "-c", script]).run(&tape);
     assert_eq!(outcome.ending.exit_code(), 0, "{outcome:?}");
     let killed: Vec<_> = tape.exits().into_iter().filter(|(_, exit)| exit.signal.as_deref() == Some("SIGKILL")).collect();
-    assert_eq!(killed.len(), 1, "the orphan's end came through the launcher; its parent was waited for by python: {:?}", tape.exits());
+    assert_eq!(
+        killed.len(),
+        1,
+        "the orphan's end came through the launcher; its parent was waited for by python: {:?}",
+        tape.exits()
+    );
     assert!(killed[0].0.cause.is_some(), "it is attributed to the command");
 }

@@ -52,7 +52,10 @@ fn a_refused_nested_command_does_not_run_and_the_shell_says_126() {
 /// A refused exec has no process of its own program.
 fn check_links_of_refused(tape: &Tape, program: &str) {
     let (refused, _) = the_exec(tape, program);
-    assert!(tape.exits().iter().all(|(event, _)| event.cause != Some(refused.id)), "nothing ended that came from the refused exec");
+    assert!(
+        tape.exits().iter().all(|(event, _)| event.cause != Some(refused.id)),
+        "nothing ended that came from the refused exec"
+    );
     assert!(tape.exits().iter().all(|(_, exit)| exit.path.as_ref().is_none_or(|path| name(path) != program)));
 }
 
@@ -60,7 +63,10 @@ fn check_links_of_refused(tape: &Tape, program: &str) {
 fn a_refused_command_gives_126_and_names_the_rule() {
     let tape = Tape::refusing(refuse("true"));
     let outcome = Setup::new(["true"]).run(&tape);
-    assert!(matches!(&outcome.ending, Ending::Refused(refusal) if refusal.rule.as_deref() == Some("no-such-thing")), "{outcome:?}");
+    assert!(
+        matches!(&outcome.ending, Ending::Refused(refusal) if refusal.rule.as_deref() == Some("no-such-thing")),
+        "{outcome:?}"
+    );
     assert_eq!(outcome.ending.exit_code(), 126);
     assert_eq!(names(&tape), ["true"], "a refusal is not answered with the next program of that name in PATH");
     assert!(tape.exits().is_empty(), "no program ran");

@@ -13,7 +13,9 @@ use nix::sys::wait::WaitStatus;
 use nix::unistd::{ForkResult, chdir, getpid};
 
 use super::namespaces::{enter, hide, mount_workspace};
-use super::protocol::{self, Exited, Launching, MountSpec, PROBE, Preparation, ProtocolError, Reply, Request, StartSpec, Step, StepFailure};
+use super::protocol::{
+    self, Exited, Launching, MountSpec, PROBE, Preparation, ProtocolError, Reply, Request, StartSpec, Step, StepFailure,
+};
 use super::start::become_command;
 use crate::capture::exec::{procfs, seccomp, terminate};
 use crate::runtime::sys;
@@ -65,8 +67,7 @@ fn serve(number: i32) -> Result<(), LauncherError> {
 /// Answers the recorder until it closes the socket.
 fn converse(recorder: &UnixStream, child_ended: &SignalFd) -> Result<(), LauncherError> {
     loop {
-        let mut sources =
-            [PollFd::new(recorder.as_fd(), PollFlags::POLLIN), PollFd::new(child_ended.as_fd(), PollFlags::POLLIN)];
+        let mut sources = [PollFd::new(recorder.as_fd(), PollFlags::POLLIN), PollFd::new(child_ended.as_fd(), PollFlags::POLLIN)];
         match poll(&mut sources, PollTimeout::NONE) {
             Err(Errno::EINTR) => continue,
             other => other?,

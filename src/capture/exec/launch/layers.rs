@@ -62,7 +62,13 @@ fn confinement(preparation: &Preparation, uncovered: &[(OsText, i32)], root: boo
         (_, true) => "a session that runs as root can unmount what hides the recorder; the recorder's process is not hidden",
         (_, false) => "the recorder's process is not hidden",
     };
-    LayerReport { layer: Layer::Confinement, state: LayerState::Enforcing, mechanism, reason: Some(reason.to_owned()), remedy: None }
+    LayerReport {
+        layer: Layer::Confinement,
+        state: LayerState::Enforcing,
+        mechanism,
+        reason: Some(reason.to_owned()),
+        remedy: None,
+    }
 }
 
 fn mount(preparation: &Preparation) -> LayerReport {

@@ -172,7 +172,10 @@ pub(crate) enum Launching {
         pid: u32,
     },
     /// From now on program starts wait for the recorder; the descriptor is the listener.
-    Listening,
+    Listening {
+        /// A signal that does not kill makes a waiting call come again.
+        restarts: bool,
+    },
     /// Where nothing waits by itself: this program is about to be run. Waits for [`Permission`].
     Candidate {
         /// The program, absolute or relative to the working directory.
@@ -218,11 +221,7 @@ impl From<Errno> for ProtocolError {
 }
 
 /// Sends a message; waits while the socket's buffer is full.
-pub(crate) fn send<T: Serialize>(
-    mut socket: &UnixStream,
-    message: &T,
-    fd: Option<BorrowedFd<'_>>,
-) -> Result<(), ProtocolError> {
+pub(crate) fn send<T: Serialize>(mut socket: &UnixStream, message: &T, fd: Option<BorrowedFd<'_>>) -> Result<(), ProtocolError> {
     let body = serde_json::to_vec(message)?;
     let length = u32::try_from(body.len()).ok().filter(|length| *length <= LONGEST);
     let head = length.ok_or(ProtocolError::TooLong { length: body.len() })?.to_le_bytes();
@@ -234,9 +233,7 @@ pub(crate) fn send<T: Serialize>(
 }
 
 /// Receives a message, with the descriptor that came with it; `None` when the other side has closed.
-pub(crate) fn receive<T: DeserializeOwned>(
-    socket: &UnixStream,
-) -> Result<Option<(T, Option<OwnedFd>)>, ProtocolError> {
+pub(crate) fn receive<T: DeserializeOwned>(socket: &UnixStream) -> Result<Option<(T, Option<OwnedFd>)>, ProtocolError> {
     let mut head = [0; 4];
     let (filled, fd) = match retry(|| sys::receive_with_fd(socket.as_fd(), &mut head)) {
         Ok((0, _)) | Err(Errno::ECONNRESET) => return Ok(None),

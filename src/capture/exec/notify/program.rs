@@ -88,7 +88,9 @@ pub enum Look {
 fn look(file: &OwnedFd) -> Look {
     // Only a regular file is opened: opening anything else may wait or do something.
     match fstat(file) {
-        Ok(stat) if stat.st_mode & libc::S_IFMT != libc::S_IFREG || stat.st_mode & 0o111 == 0 => return Look::Fails(Errno::EACCES),
+        Ok(stat) if stat.st_mode & libc::S_IFMT != libc::S_IFREG || stat.st_mode & 0o111 == 0 => {
+            return Look::Fails(Errno::EACCES);
+        }
         Ok(_) => {}
         Err(_) => return Look::Unreadable,
     }
@@ -111,7 +113,11 @@ pub fn read_header(header: &[u8]) -> Look {
         },
         [0x7f, b'E', b'L', b'F', class, ..] => {
             let machine = header.get(18..20).and_then(|bytes| bytes.first_chunk()).map(|bytes| u16::from_le_bytes(*bytes));
-            if *class == ELF_CLASS_32 && machine.is_some_and(|machine| OTHER_ABI.contains(&machine)) { Look::Foreign } else { Look::Native }
+            if *class == ELF_CLASS_32 && machine.is_some_and(|machine| OTHER_ABI.contains(&machine)) {
+                Look::Foreign
+            } else {
+                Look::Native
+            }
         }
         _ => Look::Fails(Errno::ENOEXEC),
     }
