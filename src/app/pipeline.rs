@@ -89,7 +89,7 @@ pub fn run(
 
     let (reason, processes_ended) = match &outcome {
         Ok((Ending::Signalled(_) | Ending::Interrupted(_), ended)) => ("signal", *ended),
-        Ok((Ending::Failed(_) | Ending::NotRun(_), ended)) => ("failed", *ended),
+        Ok((Ending::Failed(_) | Ending::NotRun { .. }, ended)) => ("failed", *ended),
         Ok((Ending::Exited(_) | Ending::Refused(_) | Ending::NotFound, ended)) => ("finished", *ended),
         Err(_) => ("failed", 0),
     };

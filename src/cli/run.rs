@@ -43,7 +43,7 @@ pub(super) fn explain(ending: &Ending, request: &RunRequest) {
             complain(&format!("{program}: refused by {rule}: {}", refusal.reason));
         }
         Ending::NotFound => complain(&format!("{program}: there is no such program: check its name and $PATH")),
-        Ending::NotRun(failure) => complain(&format!("{program}: cannot be run: {failure}")),
+        Ending::NotRun { failure, .. } => complain(&format!("{program}: cannot be run: {failure}")),
         Ending::Failed(error) => complain(&format!("{program}: {error}")),
     }
 }

@@ -101,6 +101,53 @@ pub fn clock_ticks_per_second() -> u64 {
     u64::try_from(ticks).ok().filter(|ticks| *ticks > 0).unwrap_or(100)
 }
 
+/// A timer that can be waited for with `poll(2)` (`timerfd_create(2)`).
+#[derive(Debug)]
+pub struct Timer(OwnedFd);
+
+impl AsFd for Timer {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Timer {
+    /// A timer that is not set.
+    ///
+    /// # Errors
+    /// What `timerfd_create(2)` says.
+    #[expect(unsafe_code, reason = "timerfd_create(2) has no safe wrapper among the enabled features")]
+    pub fn new() -> Result<Self, Errno> {
+        // SAFETY: timerfd_create takes two numbers and touches no memory of ours.
+        let fd = unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_CLOEXEC | libc::TFD_NONBLOCK) };
+        let fd = Errno::result(fd)?;
+        // SAFETY: the call has just made this descriptor, and nothing else knows it.
+        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
+    }
+
+    /// Has the timer go off once, `after` from now; at least a nanosecond, since 0 would unset it.
+    ///
+    /// # Errors
+    /// What `timerfd_settime(2)` says.
+    #[expect(unsafe_code, reason = "timerfd_settime(2) has no safe wrapper among the enabled features")]
+    pub fn set(&self, after: Duration) -> Result<(), Errno> {
+        let never = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        let after = after.max(Duration::from_nanos(1));
+        let tv_sec = libc::time_t::try_from(after.as_secs()).unwrap_or(libc::time_t::MAX);
+        let time = libc::itimerspec {
+            it_interval: never,
+            it_value: libc::timespec { tv_sec, tv_nsec: libc::c_long::from(after.subsec_nanos().cast_signed()) },
+        };
+        // SAFETY: `time` is ours and outlives the call; a null old value is allowed.
+        Errno::result(unsafe { libc::timerfd_settime(self.0.as_raw_fd(), 0, &raw const time, std::ptr::null_mut()) }).map(drop)
+    }
+
+    /// Takes note that it went off, so that it can be waited for again.
+    pub fn acknowledge(&self) {
+        let _ = nix::unistd::read(&self.0, &mut [0; 8]);
+    }
+}
+
 /// A child that has ended and has not been reaped (`waitid(2)` with `WNOWAIT`); `None` while all children run.
 ///
 /// # Errors

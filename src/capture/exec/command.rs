@@ -15,7 +15,8 @@ use super::notify::exec::{self, Name};
 use super::recorder::Recorder;
 use super::signals::CommandHandle;
 use super::statistics::Totals;
-use super::tracker::{Image, Table, Tracker};
+use super::table::{Image, Table};
+use super::tracker::Tracker;
 use super::{ends, notify, procfs, terminate};
 use crate::channel::Refusal;
 use crate::event::{CommandFinished, CommandStarted, ExecStatistics, OsText};
@@ -60,7 +61,12 @@ pub enum Ending {
     /// There is no such program.
     NotFound,
     /// The kernel did not run it, or something before that failed.
-    NotRun(StepFailure),
+    NotRun {
+        /// What failed.
+        failure: StepFailure,
+        /// The program that was tried.
+        program: Option<OsText>,
+    },
     /// A signal for the recorder came before it was started.
     Interrupted(Signal),
     /// The recorder could not run it.
@@ -77,8 +83,8 @@ impl Ending {
             Self::Interrupted(signal) => 128 + *signal as i32,
             Self::Refused(_) => 126,
             Self::NotFound => 127,
-            Self::NotRun(StepFailure { step: Step::Exec, .. }) => 126,
-            Self::NotRun(_) | Self::Failed(_) => 125,
+            Self::NotRun { failure: StepFailure { step: Step::Exec, .. }, .. } => 126,
+            Self::NotRun { .. } | Self::Failed(_) => 125,
         }
     }
 
@@ -88,7 +94,8 @@ impl Ending {
             Self::Refused(Refusal { rule: Some(rule), reason, .. }) => Some(format!("refused by rule `{rule}`: {reason}")),
             Self::Refused(Refusal { rule: None, reason, .. }) => Some(format!("refused: {reason}")),
             Self::NotFound => Some("not found".to_owned()),
-            Self::NotRun(failure) => Some(failure.to_string()),
+            Self::NotRun { failure, program: Some(program) } => Some(format!("{program}: {failure}")),
+            Self::NotRun { failure, program: None } => Some(failure.to_string()),
             Self::Interrupted(signal) => Some(format!("{} came before it was started", signal.as_str())),
             Self::Failed(error) => Some(error.to_string()),
         }
@@ -246,7 +253,7 @@ impl<'a> Run<'a> {
                     tracker.table().command = Some(pid);
                     self.handle.started(sys::pidfd_open(pid)?);
                 }
-                Some((Launching::Listening, listener)) => self.listen(scope, listener)?,
+                Some((Launching::Listening { restarts }, listener)) => self.listen(scope, listener, restarts)?,
                 Some((Launching::Candidate { path }, _)) => {
                     let granted = command_pid.is_some_and(|pid| self.judge_candidate(pid, &path, command));
                     launch::send(&socket, &Permission { granted }, None)?;
@@ -259,13 +266,13 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn listen<'scope>(&self, scope: &'scope Scope<'scope, '_>, listener: Option<OwnedFd>) -> Result<(), Ending>
+    fn listen<'scope>(&self, scope: &'scope Scope<'scope, '_>, listener: Option<OwnedFd>, restarts: bool) -> Result<(), Ending>
     where
         'a: 'scope,
     {
         let listener = SeccompListener::new(listener.ok_or(Errno::EBADF)?)?;
         let (tracker, stop) = (self.tracker, self.stop);
-        Ok(spawn(scope, "process-execs", move || notify::serve(&listener, tracker, stop))?)
+        Ok(spawn(scope, "process-execs", move || notify::serve(&listener, restarts, tracker, stop))?)
     }
 
     /// Where program starts do not wait by themselves, the command's own asks, and is judged like any other.
@@ -294,7 +301,7 @@ impl<'a> Run<'a> {
     }
 
     /// The command's process says that it cannot become the command.
-    fn not_run(&self, pid: Option<u32>, failure: StepFailure, _path: Option<OsText>) -> Ending {
+    fn not_run(&self, pid: Option<u32>, failure: StepFailure, program: Option<OsText>) -> Ending {
         let errno = Errno::from_raw(failure.errno);
         if let Some(pid) = pid {
             self.tracker.exec_failed(pid, Some(errno));
@@ -303,7 +310,7 @@ impl<'a> Run<'a> {
         match (failure.step, refusal, errno) {
             (Step::Exec, Some(refusal), _) => Ending::Refused(refusal),
             (Step::Exec, None, Errno::ENOENT | Errno::ENOTDIR) => Ending::NotFound,
-            (_, _, _) => Ending::NotRun(failure),
+            (_, _, _) => Ending::NotRun { failure, program },
         }
     }
 

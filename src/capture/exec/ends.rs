@@ -14,19 +14,25 @@ use nix::sys::epoll::{EpollEvent, EpollFlags, EpollTimeout};
 use super::launch::{Exited, Reply, receive};
 use super::procfs::{self, Stat};
 use super::statistics::{self, micros};
-use super::tracker::{Process, Reaper, Table, Tracker, has_ended, token};
+use super::table::{Ending, Process, Reaper, Table, has_ended};
+use super::tracker::Tracker;
 use crate::event::{Actor, ExecStatistics, ProcessExit, StatisticsSource};
 use crate::runtime::{clock, sys};
 
 /// What epoll gives back for the launcher's socket; no process has this number.
 const LAUNCHER: u64 = u64::MAX;
+/// What epoll gives back for the timer.
+const TIMER: u64 = u64::MAX - 1;
+/// Looks at a process that is about to end, after which its pidfd is waited for instead: it takes its time.
+const MOST_LOOKS: u32 = 16;
 /// Ends taken from the kernel at once.
 const BATCH: usize = 64;
 
 /// Publishes ends until the launcher closes its socket; then those of all processes that are still in the table and have ended.
 pub(super) fn watch(tracker: &Tracker<'_>, launcher: &UnixStream) {
-    let added = tracker.epoll.add(launcher, EpollEvent::new(EpollFlags::EPOLLIN, LAUNCHER));
-    if added.is_ok() {
+    let launcher_added = tracker.epoll.add(launcher, EpollEvent::new(EpollFlags::EPOLLIN, LAUNCHER));
+    let timer_added = tracker.epoll.add(&tracker.timer, EpollEvent::new(EpollFlags::EPOLLIN, TIMER));
+    if launcher_added.and(timer_added).is_ok() {
         while let Ok(true) = take_batch(tracker, launcher) {}
     }
     tracker.close();
@@ -43,22 +49,26 @@ fn take_batch(tracker: &Tracker<'_>, launcher: &UnixStream) -> Result<bool, Errn
             other => other?,
         };
         let mut ends = 0;
+        let mut timer = false;
         for event in events.iter().take(count) {
-            if event.data() == LAUNCHER {
-                launcher_speaks = true;
-            } else {
-                ends += 1;
-                tracker.pidfd_ready(event.data());
+            match event.data() {
+                LAUNCHER => launcher_speaks = true,
+                TIMER => timer = true,
+                token => {
+                    ends += 1;
+                    tracker.pidfd_ready(token);
+                }
             }
         }
-        if !launcher_speaks {
-            return Ok(true);
+        // The launcher is heard after all others: what ended before the command did shall be published before it.
+        if timer || (launcher_speaks && ends == 0) {
+            tracker.look_at_ending();
         }
-        if ends == 0 {
-            break;
+        match (launcher_speaks, ends) {
+            (false, _) => return Ok(true),
+            (true, 0) => break,
+            (true, _) => timeout = EpollTimeout::ZERO,
         }
-        // The launcher is heard after the pidfds: what ended before the command did shall be published before it.
-        timeout = EpollTimeout::ZERO;
     }
     match receive::<Reply>(launcher) {
         Ok(Some((Reply::Exited(exited), _))) => tracker.launcher_reaped(&exited),
@@ -69,14 +79,35 @@ fn take_batch(tracker: &Tracker<'_>, launcher: &UnixStream) -> Result<bool, Errn
 }
 
 impl Tracker<'_> {
-    fn pidfd_ready(&self, ready: u64) {
-        let [a, b, c, d, ..] = ready.to_le_bytes();
-        let pid = u32::from_le_bytes([a, b, c, d]);
+    fn pidfd_ready(&self, token: u64) {
         let table = self.table();
-        match table.live.get(&pid) {
-            Some(process) if token(pid, process.generation) == ready => self.take_out(table, pid),
-            // It was taken out meanwhile, and the descriptor is closed.
-            Some(_) | None => {}
+        // `None`: it was taken out meanwhile, and the descriptor is closed.
+        if let Some(pid) = table.by_token(token).map(|(pid, _)| pid) {
+            self.take_out(table, pid);
+        }
+    }
+
+    /// Takes out those that were about to end and have. What has not is looked at again later.
+    fn look_at_ending(&self) {
+        self.timer.acknowledge();
+        let ending = {
+            let mut table = self.table();
+            table.timer_set = false;
+            std::mem::take(&mut table.ending)
+        };
+        for Ending { token, looks } in ending {
+            let mut table = self.table();
+            match table.by_token(token) {
+                None => {}
+                Some((pid, process)) if has_ended(process) => self.take_out(table, pid),
+                Some((_, process)) if looks >= MOST_LOOKS => {
+                    let _ = self.epoll.add(&process.pidfd, EpollEvent::new(EpollFlags::EPOLLIN, token));
+                }
+                Some(_) => {
+                    table.ending.push(Ending { token, looks: looks + 1 });
+                    self.set_timer(&mut table);
+                }
+            }
         }
     }
 
@@ -84,13 +115,11 @@ impl Tracker<'_> {
     ///
     /// It goes from one place to the other under one lock, since the launcher's report may come at any time and looks in both.
     pub(super) fn take_out(&self, mut table: MutexGuard<'_, Table>, pid: u32) {
-        let Some(mut process) = table.live.remove(&pid) else { return };
-        table.published.extend(process.unreaped.drain(..));
-        let _ = self.epoll.delete(&process.pidfd);
-        let remains = procfs::stat(pid).filter(|stat| stat.state == b'Z');
-        // If it has been reaped the number may be another's, and so may what was just read.
-        let reaped = sys::pidfd_exit_status(process.pidfd.as_fd());
-        let remains = remains.filter(|_| reaped.is_none());
+        let Some(process) = table.remove(pid, self.launcher) else { return };
+        if process.until.is_none() {
+            let _ = self.epoll.delete(&process.pidfd);
+        }
+        let (reaped, remains) = how_it_ended(pid, &process);
         if remains.is_some_and(|stat| stat.ppid == self.recorder_pid) {
             drop(table);
             return self.reap_adopted(pid, process);
@@ -98,7 +127,7 @@ impl Tracker<'_> {
         let reaper = match &remains {
             Some(stat) if stat.ppid == self.launcher => Reaper::Launcher,
             Some(_) => Reaper::Parent,
-            None => table.reaper_of(pid, process.parent),
+            None => table.reaper_of(pid, process.parent, self.launcher),
         };
         match reaper {
             Reaper::Launcher if !table.closed => {
@@ -135,7 +164,7 @@ impl Tracker<'_> {
                 table.parked.remove(&pid);
             }
         } else if table.live.get(&pid).is_some_and(has_ended) {
-            process = table.live.remove(&pid);
+            process = table.remove(pid, self.launcher);
         }
         let is_command = table.command == Some(pid);
         let is_published = process.is_none() && table.published.remove(&pid);
@@ -176,7 +205,10 @@ impl Tracker<'_> {
             None => (None, None),
         };
         let wall = match process.since {
-            Some(since) => Some(clock::micros_since(since)),
+            Some(since) => {
+                let until = process.until.unwrap_or_else(clock::instant);
+                Some(micros(until.saturating_duration_since(since)))
+            }
             None => sample.as_ref().and_then(|sample| sample.age).map(micros),
         };
         let sampled = sample.is_some();
@@ -242,6 +274,22 @@ impl Tracker<'_> {
         };
         for pid in ended {
             self.take_out(self.table(), pid);
+        }
+    }
+}
+
+/// The wait status of a process that has been reaped, or else what is left of it. On an old kernel maybe neither.
+fn how_it_ended(pid: u32, process: &Process) -> (Option<i32>, Option<Stat>) {
+    let reaped = || sys::pidfd_exit_status(process.pidfd.as_fd());
+    match reaped() {
+        Some(status) => (Some(status), None),
+        None => {
+            let remains = procfs::stat(pid).filter(|stat| stat.state == b'Z');
+            // If it has been reaped since, the number may be another's, and so may what was just read.
+            match reaped() {
+                Some(status) => (Some(status), None),
+                None => (None, remains),
+            }
         }
     }
 }

@@ -20,6 +20,7 @@ mod recorder;
 pub mod seccomp;
 mod signals;
 pub mod statistics;
+mod table;
 pub mod terminate;
 mod tracker;
 

@@ -4,111 +4,25 @@
 //! its end is published, which happens once: whoever takes it out of the table publishes. A process that execs nothing and is killed
 //! by a signal while its parent lives and waits for it is never seen; no call of its own passes the recorder.
 
-use std::collections::{HashMap, HashSet};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 
 use super::notify::view::SessionView;
 use super::procfs::{self, Bytes, Status};
 use super::recorder::{Recorder, RunningProgram};
-use super::statistics::{Sample, Totals};
+use super::statistics::Sample;
+use super::table::{Attempt, Ending, FEW_UNREAPED, Image, Process, Table, has_ended, pidfd_ended, token};
 use crate::channel::Refusal;
 use crate::event::{Actor, EventId, Kind, OsText};
+use crate::runtime::sys::Timer;
 use crate::runtime::{clock, sys};
 
 /// Ancestors that are looked up for a process that was not known; a longer chain is attributed to the command.
 const LONGEST_LINEAGE: usize = 64;
-
-/// A program that runs, or that a fork left running.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Image {
-    /// The program, as its `process_exec` has it.
-    pub(super) path: Option<OsText>,
-    /// The file that `/proc/<pid>/exe` shows.
-    pub(super) file: Option<OsText>,
-    /// The `process_exec`.
-    pub(super) exec: Option<EventId>,
-    /// Execs between the command and this one.
-    pub(super) depth: u32,
-}
-
-impl Image {
-    /// The depth of what this program starts.
-    pub(super) const fn next_depth(&self) -> u32 {
-        if self.exec.is_some() { self.depth.saturating_add(1) } else { self.depth }
-    }
-}
-
-/// An exec that was let through, until it is known whether it happened.
-#[derive(Debug)]
-struct Attempt {
-    event: EventId,
-    path: OsText,
-    likely_error: Option<Errno>,
-    before: Image,
-    before_own_exec: Option<EventId>,
-}
-
-/// One process of the session.
-#[derive(Debug)]
-pub(super) struct Process {
-    pub(super) pidfd: OwnedFd,
-    pub(super) generation: u32,
-    pub(super) parent: u32,
-    pub(super) image: Image,
-    /// Its own last exec, unlike one that it inherited by a fork.
-    pub(super) own_exec: Option<EventId>,
-    /// Since its first exec; for one that never did, its age is in the sample.
-    pub(super) since: Option<Instant>,
-    pub(super) actor: Actor,
-    /// What it used, and the code that it gave, when it called `exit_group(2)`.
-    pub(super) sample: Option<(Sample, i32)>,
-    /// Bytes of its children that have ended, theirs included.
-    pub(super) children_bytes: Bytes,
-    /// Children whose end was published and that it had not waited for then. At most about twice what it really leaves unreaped, or
-    /// [`FEW_UNREAPED`].
-    pub(super) unreaped: Vec<u32>,
-    /// The children that it had when it called `exit_group(2)`, which the launcher will wait for in its place.
-    left_behind: Option<Vec<u32>>,
-    attempt: Option<Attempt>,
-}
-
-/// Children that are kept in [`Process::unreaped`] without looking again.
-const FEW_UNREAPED: usize = 128;
-
-#[derive(Debug, Default)]
-pub(super) struct Table {
-    /// Processes by their number.
-    pub(super) live: HashMap<u32, Process>,
-    /// Processes that have ended and whose figures the launcher is about to report.
-    pub(super) parked: HashMap<u32, Vec<Process>>,
-    /// Processes whose end was published, and on whom the launcher will report because their parent left them to it.
-    pub(super) published: HashSet<u32>,
-    /// What the session's command runs, or ran.
-    pub(super) root: Image,
-    /// The process that is, or will be, the command.
-    pub(super) command: Option<u32>,
-    /// Why the command was refused.
-    pub(super) refusal: Option<Refusal>,
-    /// The command's wait status, once its end is published.
-    pub(super) command_status: Option<i32>,
-    /// No more ends will come.
-    pub(super) closed: bool,
-    /// Ends published.
-    pub(super) ended: u64,
-    /// Sums over what the launcher reported.
-    pub(super) totals: Totals,
-    /// Largest peak memory among processes that were sampled.
-    pub(super) peak_memory: Option<u64>,
-    /// Processes that ended without a sample.
-    pub(super) unsampled: u64,
-    generation: u32,
-}
 
 /// The session's processes and whom to tell about them.
 pub(super) struct Tracker<'a> {
@@ -122,6 +36,8 @@ pub(super) struct Tracker<'a> {
     pub(super) recorder_pid: u32,
     pub(super) view: SessionView,
     pub(super) epoll: Epoll,
+    /// Goes off when processes that were about to end should have.
+    pub(super) timer: Timer,
     table: Mutex<Table>,
     changed: Condvar,
 }
@@ -137,6 +53,7 @@ impl<'a> Tracker<'a> {
             launcher_exe: exe.map(|exe| OsText::from(exe.as_path())),
             view: SessionView::of(launcher),
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
+            timer: Timer::new()?,
             table: Mutex::default(),
             changed: Condvar::new(),
         })
@@ -175,16 +92,16 @@ impl<'a> Tracker<'a> {
     /// Makes sure that a process of the session is in the table, and its ancestors up to the launcher with it.
     ///
     /// # Errors
-    /// `ESRCH` when it has ended.
+    /// `ESRCH` when it has ended; `EMFILE` and the like when the recorder cannot hold another descriptor.
     pub(super) fn enter(&self, status: &Status) -> Result<(), Errno> {
         if self.knows(status.tgid) {
             return Ok(());
         }
         for ancestor in self.unknown_ancestors(status).iter().rev() {
-            let pidfd = sys::pidfd_open(ancestor.tgid).map_err(|_| Errno::ESRCH)?;
+            let pidfd = sys::pidfd_open(ancestor.tgid)?;
             self.insert(ancestor, pidfd)?;
         }
-        let pidfd = sys::pidfd_open(status.tgid).map_err(|_| Errno::ESRCH)?;
+        let pidfd = sys::pidfd_open(status.tgid)?;
         self.insert(status, pidfd)
     }
 
@@ -251,6 +168,7 @@ impl<'a> Tracker<'a> {
             since: None,
             actor: Actor::default(),
             sample: None,
+            until: None,
             children_bytes: Bytes::default(),
             unreaped: Vec::new(),
             left_behind: None,
@@ -364,55 +282,38 @@ impl<'a> Tracker<'a> {
     }
 
     /// Keeps what was read of a process that calls `exit_group(2)`, and adds its bytes to its parent's children.
+    ///
+    /// That it ends is known, so its pidfd need not wake anyone: waking a thread for each end would cost more than all that is read of it.
+    /// A timer has those that are about to end looked at together.
     pub(super) fn sampled(&self, pid: u32, actor: Actor, sample: Sample, code: i32) {
         let mut table = self.table();
         let Some(process) = table.live.get_mut(&pid) else { return };
         // Before Linux 5.19 a signal makes the call come again; its bytes were added the first time.
-        let (parent, bytes) = (process.parent, sample.bytes_with_children.filter(|_| process.sample.is_none()));
+        let again = process.sample.is_some();
+        let (parent, bytes) = (process.parent, sample.bytes_with_children);
         process.actor = actor;
         process.sample = Some((sample, code));
+        process.until = Some(clock::instant());
+        if again {
+            return;
+        }
+        let _ = self.epoll.delete(&process.pidfd);
+        let ending = Ending { token: token(pid, process.generation), looks: 0 };
         if let (Some(parent), Some(bytes)) = (table.live.get_mut(&parent), bytes) {
             parent.children_bytes = parent.children_bytes.plus(bytes);
         }
+        table.ending.push(ending);
+        self.set_timer(&mut table);
     }
-}
 
-/// Who waited for a process that has ended and been waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reaper {
-    /// Its parent.
-    Parent,
-    /// The launcher, which reports on it.
-    Launcher,
-    /// One of the two: its parent ended without saying whom it left behind.
-    Unknown,
-}
-
-impl Table {
-    /// Who waited for `pid`, whose parent was `parent`. Ends are handled in the order in which they came, so a parent that is not in the
-    /// table ended first.
-    pub(super) fn reaper_of(&self, pid: u32, parent: u32) -> Reaper {
-        match self.live.get(&parent) {
-            None => Reaper::Launcher,
-            Some(Process { left_behind: Some(left), .. }) if left.contains(&pid) => Reaper::Launcher,
-            Some(Process { left_behind: Some(_), .. }) => Reaper::Parent,
-            Some(parent) if has_ended(parent) => Reaper::Unknown,
-            Some(_) => Reaper::Parent,
+    /// Sets the timer for processes that are about to end, unless it is.
+    pub(super) fn set_timer(&self, table: &mut Table) {
+        if !table.timer_set {
+            table.timer_set = self.timer.set(ENDS_WITHIN).is_ok();
         }
     }
 }
 
-/// Whether the process behind an entry has ended.
-pub(super) fn has_ended(process: &Process) -> bool {
-    pidfd_ended(&process.pidfd)
-}
-
-fn pidfd_ended(pidfd: &OwnedFd) -> bool {
-    let mut source = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
-    poll(&mut source, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
-}
-
-/// What epoll gives back for a process: its number, and which process of that number.
-pub(super) fn token(pid: u32, generation: u32) -> u64 {
-    (u64::from(generation) << 32) | u64::from(pid)
-}
+/// How long processes that are about to end are left alone: the most by which a `process_exit` is later than the end. Shorter makes
+/// events come sooner, longer costs less.
+const ENDS_WITHIN: Duration = Duration::from_millis(4);

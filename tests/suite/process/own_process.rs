@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agentsh::capture::exec::BlockedSignals;
-use agentsh::event::LayerState;
+use agentsh::event::{LayerState, Payload};
 use serde::{Deserialize, Serialize};
 
 use super::session::tmpfs;
@@ -39,6 +39,8 @@ pub struct Report {
     pub execs: Vec<(String, u32, u32)>,
     /// Code and signal of each end.
     pub exits: Vec<(Option<i32>, Option<String>)>,
+    /// Execs that could not be looked at.
+    pub lost: usize,
     /// Descriptors, threads and children before the first round and after the last.
     pub before: (usize, usize, usize),
     pub after: (usize, usize, usize),
@@ -140,6 +142,7 @@ fn record(plan: &Plan) {
             })
             .collect(),
         exits: tape.exits().into_iter().map(|(_, exit)| (exit.exit_code, exit.signal)).collect(),
+        lost: tape.events().iter().filter(|event| matches!(event.payload, Payload::EventsLost(_))).count(),
         before,
         after,
     };

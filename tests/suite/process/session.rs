@@ -1,9 +1,10 @@
 //! The session's private namespaces: what is mounted and hidden inside, and that none of it shows outside.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::Path;
 
-use agentsh::capture::exec::MountSpec;
+use agentsh::capture::exec::{MountSpec, PreparedSession, SessionSpec};
 use agentsh::event::{Layer, LayerReport, LayerState, OsText};
 
 use super::exact::check_links;
@@ -53,6 +54,42 @@ fn the_workspaces_mount_is_seen_inside_and_not_outside() {
     assert_eq!(outside, ["below"]);
     assert!(!fs::read_to_string("/proc/self/mounts").unwrap().contains("agentsh-test"));
 }
+
+#[test]
+fn the_device_of_a_fuse_mount_comes_back_before_anything_runs() {
+    if !has_namespaces() {
+        return;
+    }
+    if let Err(error) = fs::File::options().read(true).write(true).open("/dev/fuse") {
+        eprintln!("skipped: needs /dev/fuse: {error}");
+        return;
+    }
+    let workspace = tempfile::tempdir().unwrap();
+    let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
+    let spec = SessionSpec {
+        program: env!("CARGO_BIN_EXE_agentsh").into(),
+        private: true,
+        mount: Some(MountSpec {
+            flags: 0,
+            target: OsText::from(workspace.path()),
+            fstype: "fuse".to_owned(),
+            source: "agentsh-test".to_owned(),
+            options: format!("rootmode=40000,user_id={uid},group_id={gid}"),
+            device: Some("/dev/fuse".into()),
+        }),
+    };
+    let mut session = PreparedSession::open(&spec).unwrap();
+    assert_eq!(session.preparation().mount, Ok(()));
+    let mut device = fs::File::from(session.take_device().unwrap());
+    let mut request = vec![0; 1 << 17];
+    let length = device.read(&mut request).unwrap();
+    let opcode = u32::from_ne_bytes(request[4..8].try_into().unwrap());
+    assert!(length >= 40 && opcode == FUSE_INIT, "the kernel greets the file system: {opcode}");
+    assert!(!fs::read_to_string("/proc/self/mounts").unwrap().contains("agentsh-test"));
+}
+
+/// Opcode of the first request (`linux/fuse.h`).
+const FUSE_INIT: u32 = 26;
 
 #[test]
 fn g9_hidden_directories_are_empty_and_read_only_inside() {
@@ -133,6 +170,17 @@ fn standard_streams_and_other_descriptors_reach_the_command_untouched() {
     let inherited = fs::read_dir("/proc/self/fd").unwrap().filter(|entry| !closes_on_exec(entry.as_ref().unwrap())).count();
     let open = lines.len() - 3;
     assert_eq!(open, inherited + 1, "the directory that it lists, and nothing of the recorder's or the launcher's: {lines:?}");
+}
+
+#[test]
+fn signals_are_as_a_program_expects_them() {
+    // Rust ignores SIGPIPE, and the launcher blocks signals: neither may reach the command.
+    let script = "grep -q '^SigBlk:\t0*$' /proc/self/status || exit 1; yes | head -n 1 >/dev/null; exit 0";
+    let tape = Tape::default();
+    assert_eq!(Setup::shell(script).run(&tape).ending.exit_code(), 0);
+    let exits = tape.exits();
+    let yes = &exits.iter().find(|(_, exit)| exit.path.as_ref().unwrap().as_bytes().ends_with(b"/yes")).unwrap().1;
+    assert_eq!(yes.signal.as_deref(), Some("SIGPIPE"), "{yes:?}");
 }
 
 /// Whether a descriptor of this process closes on exec; one that was closed meanwhile does.

@@ -124,6 +124,18 @@ fn fifty_sessions_leave_no_descriptor_no_thread_and_no_zombie() {
 }
 
 #[test]
+fn g2_a_recorder_without_descriptors_left_refuses_and_says_so_and_nothing_hangs() {
+    let directory = tempfile::tempdir().unwrap();
+    let script = "exec 2>/dev/null; i=0; while [ $i -lt 60 ]; do sleep 1000 & i=$((i+1)); done; exit 0";
+    let plan = Plan::new(directory.path(), script);
+    let report = plan.finish(plan.start(&["sh", "-c", "ulimit -n 48; exec \"$@\"", "sh"]));
+    assert_eq!(report.exit_code, 0);
+    assert!(report.lost > 0, "some were refused: {report:?}");
+    assert!(report.execs.iter().filter(|(program, _, _)| program == "sleep").count() > 10, "some were not: {report:?}");
+    assert_eq!(report.before, report.after);
+}
+
+#[test]
 fn an_unprivileged_user_gets_the_same_session() {
     if !nix::unistd::geteuid().is_root() {
         eprintln!("skipped: needs to become another user: not root (every other test is run as an unprivileged user then)");

@@ -174,7 +174,10 @@ pub(crate) enum Launching {
         pid: u32,
     },
     /// From now on program starts wait for the recorder; the descriptor is the listener.
-    Listening,
+    Listening {
+        /// A signal that does not kill makes a waiting call come again.
+        restarts: bool,
+    },
     /// Where nothing waits by itself: this program is about to be run. Waits for [`Permission`].
     Candidate {
         /// The program, absolute or relative to the working directory.

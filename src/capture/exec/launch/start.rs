@@ -45,8 +45,8 @@ fn run(launcher: Pid, spec: &StartSpec, recorder: &UnixStream) -> Result<std::co
     prctl::set_no_new_privs().map_err(fail(Step::Prctl))?;
     if spec.seccomp {
         let installed = seccomp::install().map_err(fail(Step::Seccomp))?;
-        protocol::send(recorder, &Launching::Listening, Some(installed.listener.as_fd()))
-            .map_err(|_| fail(Step::Seccomp)(Errno::EPIPE))?;
+        let listening = Launching::Listening { restarts: installed.restarts };
+        protocol::send(recorder, &listening, Some(installed.listener.as_fd())).map_err(|_| fail(Step::Seccomp)(Errno::EPIPE))?;
     }
     SigSet::empty().thread_set_mask().map_err(fail(Step::Prctl))?;
     sys::default_sigpipe().map_err(fail(Step::Prctl))?;

@@ -10,7 +10,8 @@ use super::arguments::{self, Arguments};
 use super::program::{self, Program};
 use super::view::{self, Caller, Sees};
 use crate::capture::exec::procfs::{self, Status};
-use crate::capture::exec::tracker::{Image, Tracker};
+use crate::capture::exec::table::Image;
+use crate::capture::exec::tracker::Tracker;
 use crate::channel::{Outcome, RefusedBy};
 use crate::event::{Actor, EventId, Kind, OsText, ProcessExec};
 use crate::runtime::sys::SeccompAnswer;
@@ -120,11 +121,12 @@ fn find(caller: &Caller<'_>, name: &Name, requested: &[u8]) -> Result<Program, U
         Err(errno @ (Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP | Errno::ENAMETOOLONG | Errno::EBADF)) => {
             Err(Unread::Fails(errno))
         }
-        // The recorder cannot look, which does not mean that the caller cannot: it is judged by the name that it gave.
-        Err(errno) => {
+        // The recorder may not look there, which does not mean that the caller may not: it is judged by the name that it gave.
+        Err(errno @ (Errno::EACCES | Errno::EPERM | Errno::EXDEV)) => {
             let path = OsText::from(caller.cwd.join(path).as_path());
             Ok(Program { path, likely_error: Some(errno), ..Program::default() })
         }
+        Err(errno) => Err(Unread::Unreadable(errno)),
     }
 }
 

@@ -10,6 +10,8 @@ use nix::unistd::Pid;
 
 /// Bytes fetched at once at first: what a usual command line fits in.
 const SMALL_WINDOW: usize = 4_096;
+/// Fetches of that size, after which it is known not to be a usual one.
+const SMALL_FETCHES: u32 = 8;
 /// Bytes fetched at once after that.
 const LARGE_WINDOW: usize = 65_536;
 
@@ -41,16 +43,21 @@ fn read_file(tid: u32, address: u64, buffer: &mut [u8]) -> Result<usize, Errno> 
 }
 
 /// A reader that fetches a window at a time, since strings of one command line lie side by side.
+#[derive(Default)]
 pub(super) struct Reader {
     tid: u32,
     base: u64,
     window: Vec<u8>,
-    large: bool,
+    fetches: u32,
 }
 
 impl Reader {
-    pub(super) const fn new(tid: u32) -> Self {
-        Self { tid, base: 0, window: Vec::new(), large: false }
+    /// Turns to another thread's memory. What it has allocated is used again.
+    pub(super) fn turn_to(&mut self, tid: u32) -> &mut Self {
+        self.tid = tid;
+        self.window.clear();
+        self.fetches = 0;
+        self
     }
 
     /// What is mapped from `address` on, at least one byte.
@@ -70,8 +77,8 @@ impl Reader {
     }
 
     fn fetch(&mut self, address: u64) -> Result<(), Errno> {
-        let size = if self.large { LARGE_WINDOW } else { SMALL_WINDOW };
-        self.large = true;
+        let size = if self.fetches < SMALL_FETCHES { SMALL_WINDOW } else { LARGE_WINDOW };
+        self.fetches = self.fetches.saturating_add(1);
         self.window.resize(size, 0);
         self.base = address;
         // An unmapped page within a range cuts the answer short, so whole windows may be asked for.

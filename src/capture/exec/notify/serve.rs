@@ -13,15 +13,23 @@ use super::memory::Reader;
 use crate::capture::exec::procfs::{self, Status};
 use crate::capture::exec::seccomp::Trapped;
 use crate::capture::exec::statistics;
-use crate::capture::exec::tracker::{Image, Tracker};
-use crate::event::{EventsLost, ProcessExec};
+use crate::capture::exec::table::Image;
+use crate::capture::exec::tracker::Tracker;
+use crate::event::{Actor, EventsLost, ProcessExec};
 use crate::runtime::clock;
 use crate::runtime::sys::{Notification, SeccompAnswer, SeccompListener};
 
 /// Answers calls until no process is left that could make one, or until `stop` is written to. Then the listener closes, and a call
-/// that would wait fails with ENOSYS.
-pub(crate) fn serve(listener: &SeccompListener, tracker: &Tracker<'_>, stop: &EventFd) {
-    let mut server = Server { listener, tracker, unanswered: HashMap::new() };
+/// that would wait fails with ENOSYS. `restarts` says whether a call that a signal interrupts comes again.
+pub(crate) fn serve(listener: &SeccompListener, restarts: bool, tracker: &Tracker<'_>, stop: &EventFd) {
+    let mut server = Server {
+        listener,
+        tracker,
+        restarts,
+        unanswered: HashMap::new(),
+        strings: Reader::default(),
+        pointers: Reader::default(),
+    };
     loop {
         let mut sources = [PollFd::new(listener.as_fd(), PollFlags::POLLIN), PollFd::new(stop.as_fd(), PollFlags::POLLIN)];
         match poll(&mut sources, PollTimeout::NONE) {
@@ -44,20 +52,29 @@ pub(crate) fn serve(listener: &SeccompListener, tracker: &Tracker<'_>, stop: &Ev
     }
 }
 
+/// Execs that are kept in case they come again.
+const MOST_UNANSWERED: usize = 1_024;
+
 struct Server<'a> {
     listener: &'a SeccompListener,
     tracker: &'a Tracker<'a>,
-    /// Execs that were recorded and whose answer came too late, by thread. Before Linux 5.19 a signal makes the call come again, and it
-    /// is one operation all the same. At most one for each thread that lives.
+    /// A signal that does not kill makes a waiting call come again (before Linux 5.19).
+    restarts: bool,
+    /// Execs that were recorded and whose answer came too late, by thread, where calls come again: it is one operation all the same. At
+    /// most [`MOST_UNANSWERED`]; when there are more all are forgotten, and one that then comes again is recorded twice.
     unanswered: HashMap<u32, (ProcessExec, Judged)>,
+    strings: Reader,
+    pointers: Reader,
 }
 
 impl Server<'_> {
     fn answer(&mut self, call: &Notification) {
-        // A thread that has ended needs no answer.
-        let Some(status) = procfs::status(call.tid) else { return };
-        if self.tracker.enter(&status).is_err() {
-            return;
+        let status = match procfs::status(call.tid).ok_or(Errno::ESRCH) {
+            Ok(status) => status,
+            Err(errno) => return self.give_up(call, errno),
+        };
+        if let Err(errno) = self.tracker.enter(&status) {
+            return self.give_up(call, errno);
         }
         match Trapped::from_number(call.number) {
             Some(Trapped::Execve) => {
@@ -88,7 +105,7 @@ impl Server<'_> {
                 let _ = self.listener.answer(call.id, SeccompAnswer::Fail(errno));
                 return;
             }
-            Err(Unread::Unreadable(errno)) => return self.refuse_unreadable(call, status, errno),
+            Err(Unread::Unreadable(errno)) => return self.give_up(call, errno),
         };
         // From here on what was read counts, so it must have been the caller's.
         if !self.listener.is_waiting(call.id) {
@@ -104,36 +121,48 @@ impl Server<'_> {
             self.tracker.exec_goes_ahead(&exec.actor, judged.event, image, exec.program.likely_error);
         }
         if self.listener.answer(call.id, judged.answer).is_err() {
-            if goes_ahead {
+            if self.restarts {
+                if self.unanswered.len() >= MOST_UNANSWERED {
+                    self.unanswered.clear();
+                }
+                self.unanswered.insert(call.tid, (exec.payload, judged));
+            } else if goes_ahead {
+                // It was killed meanwhile.
                 self.tracker.exec_failed(status.tgid, Some(Errno::EINTR));
             }
-            self.unanswered.insert(call.tid, (exec.payload, judged));
         }
     }
 
-    /// An exec that cannot be read cannot be judged, so it is refused, and that it is not on record is (G-2).
-    fn refuse_unreadable(&self, call: &Notification, status: &Status, errno: Errno) {
+    /// What the recorder cannot see to (it may not read the caller's memory, or has no descriptor left) it does not let through: an exec
+    /// cannot be judged, so it is refused, and that it is not on record is (G-2). An exit cannot be refused, only not be looked at. A
+    /// caller that has ended gets no answer.
+    fn give_up(&self, call: &Notification, errno: Errno) {
         if !self.listener.is_waiting(call.id) {
+            return;
+        }
+        if Trapped::from_number(call.number) == Some(Trapped::ExitGroup) {
+            let _ = self.listener.answer(call.id, SeccompAnswer::Continue);
             return;
         }
         let now = clock::now().as_micros();
         let lost = EventsLost {
             hop: "exec".to_owned(),
-            reason: format!("the arguments of an exec could not be read ({errno:?}); it was refused"),
+            reason: format!("an exec could not be looked at ({errno:?}); it was refused"),
             count: 1,
             from_us: now,
             to_us: now,
             intake: None,
         };
-        let actor = exec::actor(status, None, None);
+        // The thread's number: its process is what may not have been found.
+        let actor = Actor { pid: call.tid, ..Actor::default() };
         self.tracker.recorder.gatekeeper.observe(lost.into(), Some(actor), None);
         let _ = self.listener.answer(call.id, SeccompAnswer::Fail(Errno::EPERM));
     }
 
-    fn read_exec(&self, call: &Notification, status: &Status, path: PathArgument, argv: u64) -> Result<Exec, Unread> {
-        let (mut strings, mut pointers) = (Reader::new(call.tid), Reader::new(call.tid));
-        let requested = arguments::path(&mut strings, path.address)?;
-        let arguments = arguments::read(&mut pointers, &mut strings, argv)?;
+    fn read_exec(&mut self, call: &Notification, status: &Status, path: PathArgument, argv: u64) -> Result<Exec, Unread> {
+        let (strings, pointers) = (self.strings.turn_to(call.tid), self.pointers.turn_to(call.tid));
+        let requested = arguments::path(strings, path.address)?;
+        let arguments = arguments::read(pointers, strings, argv)?;
         exec::describe(self.tracker, status, call.tid, &path.name, requested, arguments)
     }
 

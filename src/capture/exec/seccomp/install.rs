@@ -11,6 +11,8 @@ use crate::runtime::sys;
 pub(crate) struct Installed {
     /// Where the waiting calls are received.
     pub(crate) listener: OwnedFd,
+    /// A signal that does not kill makes a waiting call come again.
+    pub(crate) restarts: bool,
 }
 
 /// Installs the filter on this process, for good, and on all that it starts.
@@ -31,9 +33,8 @@ pub(crate) fn probe_listener() -> Result<(), Errno> {
 }
 
 fn install_program(program: &[libc::sock_filter]) -> Result<Installed, Errno> {
-    let listener = match sys::seccomp_install(program, libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV) {
-        Err(Errno::EINVAL) => sys::seccomp_install(program, 0)?,
-        other => other?,
-    };
-    Ok(Installed { listener })
+    match sys::seccomp_install(program, libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV) {
+        Err(Errno::EINVAL) => Ok(Installed { listener: sys::seccomp_install(program, 0)?, restarts: true }),
+        installed => Ok(Installed { listener: installed?, restarts: false }),
+    }
 }
