@@ -17,7 +17,7 @@ use super::recover::recover;
 use super::sqlite::{IntakeProgress, IntakeState, WriterStore, check_before_touching};
 use super::sync::Syncer;
 use super::writer::Writer;
-use crate::channel::intake::{Goal, Intake, IntakeId};
+use crate::channel::intake::{Intake, IntakeId};
 use crate::channel::{Durability, EventChannel};
 use crate::event::{JournalOpened, Severity};
 use crate::runtime::{clock, ids};
@@ -166,12 +166,16 @@ impl Journal {
         self.progress.wait(intake.hurry(), 0, intake)
     }
 
-    /// Asks for a signed checkpoint of all that is committed and waits for it; `false` when the journal cannot write.
+    /// Has everything that was handed over so far committed and covered by a signed checkpoint; `false` when the journal cannot
+    /// write.
     pub fn checkpoint(&self) -> bool {
+        // Committed first: the writer may be about to sign without what is handed over just now.
+        if !self.flush() {
+            return false;
+        }
         let number = self.progress.want_checkpoint();
         let intake = self.channel.intake();
-        let goal: Goal = intake.hurry();
-        self.progress.wait(goal, number, intake)
+        self.progress.wait(intake.hurry(), number, intake)
     }
 
     /// Why the journal cannot write, if it cannot.

@@ -114,6 +114,16 @@ fn a_checkpoint_is_there_when_the_call_that_asks_for_it_returns() {
         assert_eq!(witness.tree_size, head);
         assert_eq!(store(folder.path()).checkpoints().unwrap().len() as u64, number + 1);
     }
+    // Whatever the writer is doing when it is asked, all that was handed over before is covered.
+    for number in 0..100 {
+        (0..number % 7).for_each(|number| journal.channel().publish(&open_event(number)));
+        let last = open_event(number);
+        journal.channel().publish(&last);
+        assert!(journal.checkpoint());
+        let signed = store(folder.path()).checkpoints().unwrap().pop().unwrap().tree_size;
+        let entry = entries(folder.path()).into_iter().find(|entry| entry.id == *last.id.as_bytes()).unwrap();
+        assert!(entry.seq <= signed, "{} is not covered by {signed}", entry.seq);
+    }
     // Nothing came since: there is nothing to sign.
     let head = journal.head();
     assert!(journal.checkpoint());
