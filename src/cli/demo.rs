@@ -37,10 +37,13 @@ pub(super) fn run(context: Context) -> anyhow::Result<ExitCode> {
     } else {
         format!(" --data-dir {}", context.config.data_dir.display())
     };
+    // As the user has called it: a binary that was just built is not in the path.
+    let agentsh = std::env::args_os().next().unwrap_or_else(|| "agentsh".into());
+    let agentsh = agentsh.display();
     writeln!(out, "\nLook further:")?;
-    writeln!(out, "  agentsh events{data} --session {session}")?;
-    writeln!(out, "  agentsh events{data} --session {session} --decision deny --format jsonl")?;
-    writeln!(out, "  agentsh verify{data}")?;
+    writeln!(out, "  {agentsh} events{data} --session {session}")?;
+    writeln!(out, "  {agentsh} events{data} --session {session} --decision deny --format jsonl")?;
+    writeln!(out, "  {agentsh} verify{data}")?;
     out.flush()?;
     Ok(match report.ending {
         Ending::Exited(0) if verification.is_whole() => ExitCode::SUCCESS,
