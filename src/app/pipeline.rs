@@ -168,8 +168,9 @@ impl Session<'_> {
         } else {
             None
         };
-        // A data directory within the workspace is hidden by the workspace's own file system.
-        let hide = if hidden_in_workspace { Vec::new() } else { vec![self.journal.data_dir().root().to_owned()] };
+        // A data directory within the workspace is hidden by the workspace's own file system, where that could be mounted.
+        let hide =
+            if hidden_in_workspace && server.is_some() { Vec::new() } else { vec![self.journal.data_dir().root().to_owned()] };
         let session = prepared.confine(&hide)?;
         let layers = session.layers().iter().cloned().chain(other_layers(fuse.enabled, proxy.as_ref())).collect();
         self.channel.observe(CapabilityReport { layers }, None, None);

@@ -72,6 +72,11 @@ fn bytes_are_the_processs_own_and_the_commands_are_the_sum() {
     let outcome = Setup::shell("dd if=/dev/zero of=/dev/null bs=1048576 count=32 2>/dev/null; exit 0").run(&tape);
     check_links(&tape);
     let (dd, shell) = (exit_of(&tape, "dd").statistics, exit_of(&tape, "dash").statistics);
+    let figures = [dd.read_bytes, dd.written_bytes, shell.read_bytes, outcome.statistics.read_bytes];
+    if figures.contains(&None) && !nix::unistd::geteuid().is_root() {
+        eprintln!("skipped: bytes of a process: /proc/<pid>/io may not be read here");
+        return;
+    }
     let whole = 32 << 20;
     let near = |bytes: Option<u64>| (whole..whole + 65_536).contains(&bytes.unwrap());
     assert!(near(dd.read_bytes) && near(dd.written_bytes), "{dd:?}");
