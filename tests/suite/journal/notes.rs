@@ -3,6 +3,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ed25519_dalek::{Signer as _, SigningKey};
+
 use agentsh::journal::{Checkpoint, DataDir, JournalKey, NoteError, PublicKey};
 
 use super::rig::open;
@@ -50,6 +54,35 @@ fn a_note_that_was_changed_anywhere_is_refused() {
         [format!("{note}junk"), format!("{note}\n"), format!("\n{note}"), format!("{note}junk\n"), note.replace('\n', "\r\n")]
     {
         assert!(key.public().verify(&changed).is_err(), "{changed:?}");
+    }
+}
+
+#[test]
+fn one_size_has_one_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.key");
+    let public = key(&folder, "agentsh.journal/test").public();
+    // Signed with the key itself, so that only the size's text can be what is refused.
+    let private = fs::read_to_string(&path).unwrap();
+    let seed = STANDARD.decode(private.trim().splitn(5, '+').nth(4).unwrap()).unwrap();
+    let signer = SigningKey::from_bytes(&seed[1..].try_into().unwrap());
+    let printed = public.to_text();
+    let key_hash: Vec<u8> = printed
+        .split('+')
+        .nth(1)
+        .unwrap()
+        .as_bytes()
+        .chunks(2)
+        .map(|hex| u8::from_str_radix(std::str::from_utf8(hex).unwrap(), 16).unwrap())
+        .collect();
+    let note = |size: &str| {
+        let text = format!("agentsh.journal/test\n{size}\n{}\n", STANDARD.encode([7; 32]));
+        let signature = [key_hash.as_slice(), &signer.sign(text.as_bytes()).to_bytes()].concat();
+        format!("{text}\n\u{2014} agentsh.journal/test {}\n", STANDARD.encode(signature))
+    };
+    assert_eq!(public.verify(&note("7")).unwrap().tree_size, 7);
+    for size in ["007", "+7", " 7", "7 ", "-7", "0x7", "18446744073709551616"] {
+        assert!(matches!(public.verify(&note(size)), Err(NoteError::Malformed { part: "tree size" })), "{size:?}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! The Merkle tree against RFC 6962's vectors and against an independent implementation (`ct-merkle`).
 
-use agentsh::journal::{DataDir, Frontier, Hash, StoreError};
+use agentsh::journal::{Frontier, Hash, StoreError};
 use ct_merkle::mem_backed_tree::MemoryBackedTree;
 use sha2::{Digest, Sha256};
 
@@ -122,5 +122,4 @@ fn events_are_included_and_checkpoints_consistent_as_an_independent_implementati
     }
     let stored = store(folder.path()).tree().unwrap();
     assert_eq!(stored.root().as_slice(), grown(leaves.len() as u64).root().as_bytes().as_slice());
-    drop(DataDir::at(folder.path()));
 }
