@@ -116,9 +116,8 @@ impl Tracker<'_> {
     /// It goes from one place to the other under one lock, since the launcher's report may come at any time and looks in both.
     pub(super) fn take_out(&self, mut table: MutexGuard<'_, Table>, pid: u32) {
         let Some(process) = table.remove(pid, self.launcher) else { return };
-        if process.until.is_none() {
-            let _ = self.epoll.delete(&process.pidfd);
-        }
+        // It may not be waited for any more, but one that is and stays open (parked) would be reported again and again.
+        let _ = self.epoll.delete(&process.pidfd);
         let (reaped, remains) = how_it_ended(pid, &process);
         if remains.is_some_and(|stat| stat.ppid == self.recorder_pid) {
             drop(table);
