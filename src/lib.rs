@@ -14,3 +14,4 @@ pub mod policy;
 pub mod query;
 pub mod runtime;
 pub mod serve;
+pub mod sink;

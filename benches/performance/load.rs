@@ -47,6 +47,7 @@ pub fn event(payload: Payload, cause: Option<EventId>) -> Event {
         command_id: Some(CommandId::new("c06ab3kq2f7vx9m2u")),
         cause,
         actor: Some(actor()),
+        sensor: None,
         attack: Vec::new(),
         severity: Severity::Informational,
         payload,

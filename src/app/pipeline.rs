@@ -122,6 +122,7 @@ fn announce(channel: &SessionChannel, workspace: &Workspace) {
         os: os.map(text).join(" "),
         uid: nix::unistd::getuid().as_raw(),
         labels: Vec::new(),
+        traceparent: None,
     };
     let created = channel.observe(created, None, None);
     let loaded = PolicyLoaded {

@@ -264,6 +264,7 @@ pub fn decision_event(operation: &Event, judgement: &Judgement, policy_digest: &
         command_id: operation.command_id.clone(),
         cause: Some(operation.id),
         actor: operation.actor.as_ref().map(|actor| Actor { pid: actor.pid, ..Actor::default() }),
+        sensor: None,
         attack: Vec::new(),
         severity: match judgement.decision {
             Decision::Allow | Decision::Redirect | Decision::SoftDelete => Severity::Informational,

@@ -168,6 +168,7 @@ impl SessionChannel {
             command_id: self.command.clone(),
             cause,
             actor,
+            sensor: None,
             attack: Vec::new(),
             severity: Severity::Informational,
             payload,

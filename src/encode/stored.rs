@@ -15,18 +15,22 @@
 //! the `events` table alone, so anyone with the file and this page can recompute a leaf; since `seq` is hashed too, a row that was
 //! moved does not match its leaf any more.
 //!
-//! `payload` is the payload's JSON object with one more key, `actor`, in front.
+//! `payload` is the payload's JSON object with the envelope's `sensor` and `actor`, where the event has them, in front.
 
 use sha2::{Digest, Sha256};
 
 use crate::event::{
-    Actor, CommandId, Decision, Event, EventId, Kind, Payload, Seq, SessionId, Severity, TechniqueId, Timestamp, UnknownKind,
+    Actor, CommandId, Decision, Event, EventId, Kind, Payload, SensorOrigin, Seq, SessionId, Severity, TechniqueId, Timestamp,
+    UnknownKind,
 };
 
 const NULL: u8 = 0;
 const INTEGER: u8 = 1;
 const TEXT: u8 = 2;
 const BLOB: u8 = 3;
+
+/// How the payload of an event starts that a sensor told.
+const SENSOR_KEY: &[u8] = b"{\"sensor\":";
 
 /// Version of the leaf format.
 const LEAF_VERSION: u8 = 1;
@@ -126,13 +130,20 @@ pub fn encode(event: &Event, out: &mut Vec<u8>) {
 }
 
 fn put_payload(out: &mut Vec<u8>, event: &Event) {
-    let Some(actor) = &event.actor else {
+    let mut key: &[u8] = b"{\"actor\":";
+    if let Some(sensor) = &event.sensor {
+        out.extend_from_slice(SENSOR_KEY);
+        put_json(out, sensor);
+        key = b",\"actor\":";
+    }
+    if let Some(actor) = &event.actor {
+        out.extend_from_slice(key);
+        put_json(out, actor);
+    } else if event.sensor.is_none() {
         put_json(out, &event.payload);
         return;
-    };
-    out.extend_from_slice(b"{\"actor\":");
-    put_json(out, actor);
-    // The payload is an object too: its brace becomes the comma between the actor and its first key.
+    }
+    // The payload is an object too: its brace becomes the comma between what stands in front and its first key.
     let brace = out.len();
     put_json(out, &event.payload);
     if out.len() == brace + 2 {
@@ -232,6 +243,19 @@ impl<'a> Columns<'a> {
         put_text(out, Some(self.payload));
     }
 
+    /// The sensor that told of the event, if one did. Costs nothing for any other event.
+    ///
+    /// # Errors
+    /// [`DecodeError`] when the payload begins as one of a sensor and does not go on so.
+    pub fn sensor(&self) -> Result<Option<SensorOrigin>, DecodeError> {
+        if !self.payload.as_bytes().starts_with(SENSOR_KEY) {
+            return Ok(None);
+        }
+        let read: Result<InPayload, _> = serde_json::from_str(self.payload);
+        let kind = self.kind.parse::<Kind>()?.as_str();
+        read.map(|read| read.sensor).map_err(|source| DecodeError::Payload { kind, source })
+    }
+
     /// The typed event that the columns hold.
     ///
     /// # Errors
@@ -239,14 +263,15 @@ impl<'a> Columns<'a> {
     pub fn to_event(&self) -> Result<Event, DecodeError> {
         let kind: Kind = self.kind.parse()?;
         let payload_error = |source| DecodeError::Payload { kind: kind.as_str(), source };
-        let with_actor: WithActor = serde_json::from_str(self.payload).map_err(payload_error)?;
+        let envelope: InPayload = serde_json::from_str(self.payload).map_err(payload_error)?;
         Ok(Event {
             id: event_id(self.id, "id")?,
             time: Timestamp::from_micros(self.time_us),
             session_id: self.session_id.map(SessionId::new),
             command_id: self.command_id.map(CommandId::new),
             cause: self.cause.map(|cause| event_id(cause, "cause")).transpose()?,
-            actor: with_actor.actor,
+            actor: envelope.actor,
+            sensor: envelope.sensor,
             attack: match self.attack {
                 Some(attack) => serde_json::from_str::<Vec<TechniqueId>>(attack).map_err(payload_error)?,
                 None => Vec::new(),
@@ -257,11 +282,13 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// The envelope's key within the stored payload.
+/// The envelope's keys within the stored payload.
 #[derive(serde::Deserialize)]
-struct WithActor {
+struct InPayload {
     #[serde(default)]
     actor: Option<Actor>,
+    #[serde(default)]
+    sensor: Option<SensorOrigin>,
 }
 
 fn event_id(bytes: &[u8], column: &'static str) -> Result<EventId, DecodeError> {

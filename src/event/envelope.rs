@@ -31,6 +31,15 @@ pub struct Actor {
     pub cwd: Option<OsText>,
 }
 
+/// The sensor that told of an event which this recorder did not see itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct SensorOrigin {
+    /// Name of the sensor, as its key or certificate gives it.
+    pub name: String,
+    /// Number of the event among those of the sensor, starting at 1, without gaps.
+    pub sequence: u64,
+}
+
 /// One event before it has a place in the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Event {
@@ -51,6 +60,9 @@ pub struct Event {
     /// The process that did it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor: Option<Actor>,
+    /// The sensor that told of it; absent where the recorder saw it itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sensor: Option<SensorOrigin>,
     /// ATT&CK techniques that a detection names.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub attack: Vec<TechniqueId>,

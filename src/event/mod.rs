@@ -12,7 +12,7 @@ mod schema;
 mod subject;
 mod text;
 
-pub use envelope::{Actor, Event, JournaledEvent};
+pub use envelope::{Actor, Event, JournaledEvent, SensorOrigin};
 pub use ids::{CommandId, EventId, Seq, SessionId, Severity, TechniqueId, Timestamp};
 pub use kind::{Family, Kind, Payload, UnknownKind};
 pub use payload::*;

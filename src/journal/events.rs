@@ -14,6 +14,7 @@ pub(super) fn pipeline(time: Timestamp, severity: Severity, payload: impl Into<P
         command_id: None,
         cause: None,
         actor: None,
+        sensor: None,
         attack: Vec::new(),
         severity,
         payload: payload.into(),

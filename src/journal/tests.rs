@@ -22,6 +22,7 @@ fn event(number: u32) -> Event {
         command_id: None,
         cause: None,
         actor: None,
+        sensor: None,
         attack: Vec::new(),
         severity: Severity::Informational,
         payload: DirCreate { path: "/d".into(), mode: number }.into(),

@@ -3,6 +3,8 @@
 //! Guarantee: without keys it listens on loopback only. Never: it reads or changes anything but through what `app` hands it.
 
 mod config;
+pub mod grpc;
 pub mod http;
+pub mod stream;
 
 pub use config::ServerConfig;

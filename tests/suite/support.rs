@@ -28,6 +28,7 @@ pub fn event(payload: impl Into<Payload>) -> Event {
             gid: Some(1000),
             cwd: Some("/home/dev/project".into()),
         }),
+        sensor: None,
         attack: Vec::new(),
         severity: Severity::Informational,
         payload: payload.into(),

@@ -140,7 +140,7 @@ pub fn run_command(
     let since = clock::instant();
     let argv = arguments::cut((recorder.redact)(&command.argv));
     let program = argv.first().cloned().unwrap_or_default();
-    let payload = CommandStarted { argv, cwd: command.cwd.clone(), tty: false };
+    let payload = CommandStarted { argv, cwd: command.cwd.clone(), tty: false, traceparent: None };
     let started = recorder.gatekeeper.observe(payload.into(), None, None);
     let finish = |ending: &Ending, processes, statistics: &ExecStatistics| {
         let finished = CommandFinished {

@@ -28,6 +28,9 @@ const MOST_LOOKS: u32 = 16;
 /// Ends taken from the kernel at once.
 const BATCH: usize = 64;
 
+/// Batches of ends that are taken before the launcher is heard, should they not cease.
+const MOST_ROUNDS: u32 = 256;
+
 /// Publishes ends until the launcher closes its socket; then those of all processes that are still in the table and have ended.
 pub(super) fn watch(tracker: &Tracker<'_>, launcher: &UnixStream) {
     let launcher_added = tracker.epoll.add(launcher, EpollEvent::new(EpollFlags::EPOLLIN, LAUNCHER));
@@ -43,6 +46,7 @@ fn take_batch(tracker: &Tracker<'_>, launcher: &UnixStream) -> Result<bool, Errn
     let mut events = [EpollEvent::empty(); BATCH];
     let mut timeout = EpollTimeout::NONE;
     let mut launcher_speaks = false;
+    let mut rounds = 0;
     loop {
         let count = match tracker.epoll.wait(&mut events, timeout) {
             Err(Errno::EINTR) => continue,
@@ -64,10 +68,11 @@ fn take_batch(tracker: &Tracker<'_>, launcher: &UnixStream) -> Result<bool, Errn
         if timer || (launcher_speaks && ends == 0) {
             tracker.look_at_ending();
         }
+        rounds += 1;
         match (launcher_speaks, ends) {
             (false, _) => return Ok(true),
-            (true, 0) => break,
-            (true, _) => timeout = EpollTimeout::ZERO,
+            (true, more) if more > 0 && rounds < MOST_ROUNDS => timeout = EpollTimeout::ZERO,
+            (true, _) => break,
         }
     }
     match receive::<Reply>(launcher) {

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
-use shuttle::sync::Arc;
+use shuttle::sync::{Arc, Condvar, Mutex};
 use shuttle::{Config, Runner, thread};
 
 use super::{AppendError, Batch, FailingPart, Hop, Intake, IntakeId, WhenFull};
@@ -105,22 +105,26 @@ fn producers_blocked_by_a_full_ring_go_on_and_each_record_comes_once_in_its_prod
 }
 
 #[test]
-fn a_parked_consumer_is_woken_by_a_record_a_loss_a_flush_or_a_close() {
+fn a_parked_consumer_is_woken_by_a_record_and_by_a_loss() {
     explore(2_000, || {
         let (_folder, intake) = intake();
+        // What the consumer has seen: events and losses. Only the end of the wait for both closes the intake.
+        let seen = Arc::new((Mutex::new((0, 0)), Condvar::new()));
         let consumer = {
-            let intake = Arc::clone(&intake);
+            let (intake, seen) = (Arc::clone(&intake), Arc::clone(&seen));
             thread::spawn(move || {
                 let mut batch = Batch::default();
-                let (mut events, mut lost) = (0, 0);
                 loop {
                     intake.take(1 << 20, &mut batch).unwrap();
-                    events += batch.events;
-                    lost = batch.counters.lost().max(lost);
                     intake.declared(&batch.counters);
                     intake.free(batch.mark.position);
+                    {
+                        let mut seen = seen.0.lock().unwrap();
+                        *seen = (seen.0 + batch.events, batch.counters.lost());
+                    }
+                    seen.1.notify_all();
                     if batch.last {
-                        return (events, lost);
+                        return;
                     }
                     intake.wait_for_work(None);
                 }
@@ -131,11 +135,50 @@ fn a_parked_consumer_is_woken_by_a_record_a_loss_a_flush_or_a_close() {
             thread::spawn(move || intake.lose(Hop::IntakeFull, 2, Timestamp::from_micros(5)))
         };
         intake.append(&payload(0, 0), 1, WhenFull::Wait).unwrap();
-        let goal = intake.hurry();
-        assert_eq!(goal.recorded, 1);
+        drop(seen.1.wait_while(seen.0.lock().unwrap(), |seen| *seen != (1, 2)).unwrap());
         loser.join().unwrap();
         intake.close();
-        assert_eq!(consumer.join().unwrap(), (1, 2));
+        consumer.join().unwrap();
+    });
+}
+
+#[test]
+fn a_flush_is_not_slept_through() {
+    explore(2_000, || {
+        let (_folder, intake) = intake();
+        let done = Arc::new((Mutex::new(0), Condvar::new()));
+        let consumer = {
+            let (intake, done) = (Arc::clone(&intake), Arc::clone(&done));
+            thread::spawn(move || {
+                let mut batch = Batch::default();
+                loop {
+                    intake.take(1 << 20, &mut batch).unwrap();
+                    intake.free(batch.mark.position);
+                    *done.0.lock().unwrap() += batch.events;
+                    done.1.notify_all();
+                    if batch.last {
+                        return;
+                    }
+                    intake.wait_for_work(None);
+                }
+            })
+        };
+        let producers: Vec<_> = (0..2_u8)
+            .map(|producer| {
+                let (intake, done) = (Arc::clone(&intake), Arc::clone(&done));
+                thread::spawn(move || {
+                    intake.append_buffered(&payload(producer, 0), 1, WhenFull::Wait).unwrap();
+                    let goal = intake.hurry();
+                    assert!(goal.recorded >= 1);
+                    drop(done.1.wait_while(done.0.lock().unwrap(), |done| *done < goal.recorded).unwrap());
+                })
+            })
+            .collect();
+        for producer in producers {
+            producer.join().unwrap();
+        }
+        intake.close();
+        consumer.join().unwrap();
     });
 }
 

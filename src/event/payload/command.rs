@@ -25,6 +25,8 @@ payload! {
         pub cwd: OsText,
         /// Whether it has a pseudo-terminal of its own.
         pub tty: bool,
+        /// The caller's position in a distributed trace (W3C Trace Context `traceparent`), if it gave one.
+        pub traceparent: Option<String>,
     }
 
     /// A command is over; its cause is the `command_started`.

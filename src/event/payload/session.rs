@@ -60,6 +60,8 @@ payload! {
         pub uid: u32,
         /// Labels given by the user, as `key=value`.
         pub labels: Vec<String>,
+        /// The caller's position in a distributed trace (W3C Trace Context `traceparent`), if it gave one.
+        pub traceparent: Option<String>,
     }
 
     /// A session is over.

@@ -17,5 +17,5 @@ pub use filter::Condition;
 pub(crate) use intakes::{IntakeProgress, IntakeState, Undeclared};
 pub(crate) use migrate::{check_before_touching, is_own_trigger};
 pub use read::{CheckpointRow, IntakeRow, ReaderStore, SessionRow};
-pub use row::JournalRow;
 pub(crate) use row::UnreadableRow;
+pub use row::{JournalRow, Page};

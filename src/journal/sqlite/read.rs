@@ -154,12 +154,11 @@ impl ReaderStore {
         limit: Option<u64>,
         mut each: impl FnMut(Result<JournalRow<'_>, UnreadableRow>) -> Result<ControlFlow<()>, E>,
     ) -> Result<u64, E> {
-        let columns = "seq, id, time_us, session_id, command_id, cause, kind, pid, subject, decision, rule, severity, attack, payload, leaf";
         let head = self.head()?;
         let mut page = Page::default();
         let (mut after, mut count) = (after, 0);
         loop {
-            let (mut sql, mut values) = select(columns, after, head, conditions);
+            let (mut sql, mut values) = select(COLUMNS, after, head, conditions);
             sql.push_str(" ORDER BY seq LIMIT ?");
             let left = limit.and_then(|limit| i64::try_from(limit - count).ok());
             values.push(Value::Integer(left.unwrap_or(-1)));
@@ -176,6 +175,27 @@ impl ReaderStore {
                 _ => return Ok(count),
             }
         }
+    }
+
+    /// Fills `page` with the next rows behind `after`, at most `most` of them and about 1 MiB. An empty page means that there is
+    /// nothing yet.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn page(&self, after: u64, conditions: &[Condition], most: u32, page: &mut Page) -> Result<(), StoreError> {
+        let (mut sql, mut values) = select(COLUMNS, after, u64::MAX, conditions);
+        sql.push_str(" ORDER BY seq LIMIT ?");
+        values.push(Value::Integer(i64::from(most)));
+        let mut statement = store_errors(self.connection.prepare_cached(&sql))?;
+        page.fill(&mut statement, &values)
+    }
+
+    /// `seq` of the first event that is still kept; 0 when there is none.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn first(&self) -> Result<u64, StoreError> {
+        store_errors(self.connection.query_row("SELECT coalesce(min(seq), 0) FROM events", [], |row| row.get(0)))
     }
 
     /// How many rows of each kind meet all conditions.
@@ -295,6 +315,10 @@ impl ReaderStore {
 fn checkpoint_row(row: &Row<'_>) -> rusqlite::Result<CheckpointRow> {
     Ok(CheckpointRow { tree_size: row.get(0)?, root: row.get(1)?, time_us: row.get(2)?, note: row.get(3)? })
 }
+
+/// The columns of `events`, in the order that a page reads them.
+const COLUMNS: &str =
+    "seq, id, time_us, session_id, command_id, cause, kind, pid, subject, decision, rule, severity, attack, payload, leaf";
 
 const SESSION_COLUMNS: &str =
     "session_id, created_us, ended_us, workspace, policy, first_seq, last_seq, events, decisions, denied";

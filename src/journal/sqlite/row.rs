@@ -43,9 +43,9 @@ pub(crate) struct UnreadableRow {
     pub(crate) what: String,
 }
 
-/// Rows that were copied out of the database.
+/// Rows that were copied out of the database: about 1 MiB of them at most, in order. Keeps its memory from one use to the next.
 #[derive(Default)]
-pub(super) struct Page {
+pub struct Page {
     bytes: Vec<u8>,
     rows: Vec<Entry>,
     /// Whether the statement may have more.
@@ -95,8 +95,41 @@ impl Page {
         Ok(())
     }
 
+    /// How many rows there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Bytes of all frames and leaves.
+    #[must_use]
+    pub const fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The rows, in order.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] in place of a row that holds what no recorder writes.
+    pub fn iter(&self) -> impl Iterator<Item = Result<JournalRow<'_>, StoreError>> {
+        self.rows().map(|row| row.map_err(|UnreadableRow { seq, what }| StoreError::Damaged(format!("seq {seq}: {what}"))))
+    }
+
+    /// `seq` of the first row.
+    #[must_use]
+    pub fn first_seq(&self) -> Option<u64> {
+        self.rows.first().map(|entry| entry.seq)
+    }
+
     /// `seq` of the last row.
-    pub(super) fn last_seq(&self) -> Option<u64> {
+    #[must_use]
+    pub fn last_seq(&self) -> Option<u64> {
         self.rows.last().map(|entry| entry.seq)
     }
 

@@ -83,17 +83,22 @@ fn payload() -> impl Strategy<Value = Payload> {
 
 fn any_event() -> impl Strategy<Value = Event> {
     let names = (prop::option::of(text()), prop::option::of(text()), prop::collection::vec(text(), 0..3));
-    let rest = (event_id(), any::<i64>(), prop::option::of(event_id()), prop::option::of(actor()), 1..=6_i64);
-    (names, rest, payload()).prop_map(|((session, command, attack), (id, time, cause, actor, severity), payload)| Event {
-        id,
-        time: Timestamp::from_micros(time),
-        session_id: session.map(SessionId::new),
-        command_id: command.map(CommandId::new),
-        cause,
-        actor,
-        attack: attack.into_iter().map(TechniqueId::new).collect(),
-        severity: Severity::from_number(severity).unwrap(),
-        payload,
+    let sensor = (text(), any::<u64>()).prop_map(|(name, sequence)| SensorOrigin { name, sequence });
+    let told = (prop::option::of(actor()), prop::option::of(sensor));
+    let rest = (event_id(), any::<i64>(), prop::option::of(event_id()), told, 1..=6_i64);
+    (names, rest, payload()).prop_map(|((session, command, attack), (id, time, cause, (actor, sensor), severity), payload)| {
+        Event {
+            id,
+            time: Timestamp::from_micros(time),
+            session_id: session.map(SessionId::new),
+            command_id: command.map(CommandId::new),
+            cause,
+            actor,
+            sensor,
+            attack: attack.into_iter().map(TechniqueId::new).collect(),
+            severity: Severity::from_number(severity).unwrap(),
+            payload,
+        }
     })
 }
 

@@ -31,6 +31,7 @@ pub(super) fn event(payload: Payload) -> Event {
         command_id: None,
         cause: None,
         actor: Some(Actor { pid: 7, ..Actor::default() }),
+        sensor: None,
         attack: Vec::new(),
         severity: Severity::Informational,
         payload,

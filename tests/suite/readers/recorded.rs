@@ -60,6 +60,7 @@ impl Scribe {
             command_id: self.command.clone(),
             cause,
             actor: self.actor.clone(),
+            sensor: None,
             attack: Vec::new(),
             severity: Severity::Informational,
             payload: payload.into(),
@@ -119,7 +120,10 @@ fn write_everything(scribe: &mut Scribe) {
     // 3, 4
     scribe.observe(SessionCreated { workspace: "/work".into(), policy: "default".into(), ..SessionCreated::default() }, None);
     scribe.command = Some(CommandId::new("c0one"));
-    scribe.observe(CommandStarted { argv: vec!["make".into(), "it so".into()], cwd: "/work".into(), tty: false }, None);
+    scribe.observe(
+        CommandStarted { argv: vec!["make".into(), "it so".into()], cwd: "/work".into(), ..CommandStarted::default() },
+        None,
+    );
     scribe.actor(101, "/usr/bin/make");
     // 5, 6
     let make = scribe.judged(

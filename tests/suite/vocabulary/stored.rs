@@ -5,7 +5,8 @@
 //! changed. `UPDATE_GOLDEN=1` adds what the newest one lacks and writes the expectations anew.
 
 use agentsh::event::{
-    Actor, CommandId, Event, EventId, JournaledEvent, Kind, Payload, Seq, SessionId, Severity, TechniqueId, Timestamp,
+    Actor, CommandId, Event, EventId, JournaledEvent, Kind, Payload, SensorOrigin, Seq, SessionId, Severity, TechniqueId,
+    Timestamp,
 };
 use serde_json::{Map, Value, json};
 
@@ -32,6 +33,7 @@ fn read(row: &Value) -> Result<JournaledEvent, String> {
         command_id: text("command_id").map(CommandId::new),
         cause: id("cause")?,
         actor: row["payload"].get("actor").map(|actor| serde_json::from_value::<Actor>(actor.clone()).unwrap()),
+        sensor: row["payload"].get("sensor").map(|sensor| serde_json::from_value::<SensorOrigin>(sensor.clone()).unwrap()),
         attack: techniques.map(TechniqueId::new).collect(),
         severity: row["severity"].as_i64().and_then(Severity::from_number).ok_or("no severity")?,
         payload: Payload::from_json(kind, &row["payload"].to_string()).map_err(|error| error.to_string())?,
@@ -43,6 +45,7 @@ fn read(row: &Value) -> Result<JournaledEvent, String> {
 fn store(journaled: &JournaledEvent) -> Value {
     let event = &journaled.event;
     let mut payload = Map::new();
+    payload.extend(event.sensor.as_ref().map(|sensor| ("sensor".to_owned(), json!(sensor))));
     payload.extend(event.actor.as_ref().map(|actor| ("actor".to_owned(), json!(actor))));
     payload.extend(json!(event.payload).as_object().cloned().unwrap());
     json!({
@@ -55,7 +58,10 @@ fn store(journaled: &JournaledEvent) -> Value {
 /// A full row of a kind, from the schema.
 fn sample(schema: &Schema, place: usize, kind: Kind) -> Value {
     let mut payload = Map::new();
-    payload.insert("actor".to_owned(), schema.sample("actor", schema.definition("#/$defs/Actor")));
+    for key in ["sensor", "actor"] {
+        let definition = format!("#/$defs/{}", if key == "actor" { "Actor" } else { "SensorOrigin" });
+        payload.insert(key.to_owned(), schema.sample(key, schema.definition(&definition)));
+    }
     payload.extend(schema.sample("payload", schema.payload(kind)).as_object().cloned().unwrap());
     let row = json!({
         "seq": place + 1, "id": format!("01939b2e-5c00-7abc-8def-{place:012x}"), "time_us": 1_795_000_000_000_000_u64 + place as u64,

@@ -1,0 +1,1 @@
+//! The columnar shape: one flat typed row for an event.

@@ -1,0 +1,1 @@
+//! The shape of the Open Cybersecurity Schema Framework.

@@ -1,0 +1,1 @@
+//! The shape of OpenTelemetry: log records and spans.

@@ -1,0 +1,1 @@
+//! Streams of the journal: one reader for all subscribers, and a place for each.

@@ -1,0 +1,1 @@
+//! JSON Lines files, ours or OCSF.

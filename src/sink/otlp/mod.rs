@@ -1,0 +1,1 @@
+//! OpenTelemetry collectors, over gRPC or HTTP.

@@ -1,0 +1,1 @@
+//! The lake: sealed Parquet files, exactly once.

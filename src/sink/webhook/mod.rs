@@ -1,0 +1,1 @@
+//! Batches to an HTTP endpoint, signed.
