@@ -5,7 +5,7 @@ CARGO ?= cargo
 FLAGS ?= $(if $(CI),--locked)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench test-schedules golden install clean
+.PHONY: help demo test lint bench test-schedules test-peers golden install clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do \
@@ -32,6 +32,11 @@ bench: ## Measure, and write docs/performance.md
 test-schedules: ## Explore the thread schedules of the channel
 	@sh scripts/setup.sh build
 	$(CARGO) test $(FLAGS) --features shuttle --lib channel
+
+test-peers: ## Install third-party clients and collectors, and run the tests against them
+	@sh scripts/setup.sh test
+	@sh scripts/peers.sh
+	$(CARGO) test $(FLAGS) --test suite peers:: -- --nocapture
 
 golden: ## Write the committed files anew that are made from the source (schemas, docs/metrics.md, golden files)
 	UPDATE_GOLDEN=1 $(CARGO) test $(FLAGS) --test suite

@@ -1,0 +1,1 @@
+//! The gRPC server: keys, roles, TLS, limits, policies, ingest.

@@ -1,0 +1,1 @@
+//! OCSF: every kind against the schema.

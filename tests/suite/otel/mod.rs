@@ -1,0 +1,1 @@
+//! OpenTelemetry: log records, spans, collectors that misbehave.

@@ -1,0 +1,1 @@
+//! Sessions on the server, and commands in them over gRPC and HTTP.

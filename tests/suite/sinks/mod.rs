@@ -1,0 +1,1 @@
+//! The deliver loop and the simple places: JSON Lines, webhook, syslog, NATS.

@@ -1,0 +1,1 @@
+//! Subscribe: positions, filters, consumers, slow readers.

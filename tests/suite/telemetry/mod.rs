@@ -1,0 +1,1 @@
+//! What agentsh says of itself: metrics, traces, dashboards.

@@ -1,0 +1,1 @@
+//! The wire form: messages, their numbers, masks.
