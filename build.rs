@@ -28,11 +28,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .out_dir(&messages)
         .compile_fds(descriptors.clone())?;
 
-    let services = out.join("services");
-    std::fs::create_dir_all(&services)?;
-    tonic_prost_build::configure()
-        .extern_path(".agentsh.v1", "crate::encode::proto")
-        .out_dir(&services)
-        .compile_fds(descriptors)?;
+    // Clients get the messages that they read; the server answers `Subscribe` with bytes that are encoded once for all of its streams.
+    for (folder, of_clients) in [("clients", true), ("servers", false)] {
+        let services = out.join(folder);
+        std::fs::create_dir_all(&services)?;
+        let mut builder = tonic_prost_build::configure()
+            .build_client(of_clients)
+            .build_server(!of_clients)
+            .extern_path(".agentsh.v1", "crate::encode::proto");
+        if !of_clients {
+            builder = builder.extern_path(".agentsh.v1.SubscribeResponse", "crate::encode::proto::EncodedResponse");
+        }
+        builder.out_dir(&services).compile_fds(descriptors.clone())?;
+    }
     Ok(())
 }
