@@ -12,6 +12,7 @@ mod pipeline;
 mod policy;
 pub mod server;
 mod summary;
+mod totals;
 mod workspace;
 
 pub use error::RunError;
