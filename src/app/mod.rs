@@ -13,6 +13,7 @@ mod policy;
 pub mod server;
 pub mod sinks;
 mod summary;
+mod totals;
 mod workspace;
 
 pub use error::RunError;

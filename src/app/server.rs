@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::sinks::Sinks;
+use super::totals::Totals;
 use crate::config::Config;
 use crate::journal::{Journal, JournalError, ReaderStore};
 use crate::runtime::metrics::metrics;
@@ -70,11 +71,13 @@ async fn until_told(config: &Config, journal: &Arc<Journal>, started: impl FnOnc
         metrics().text()
     });
     let server = HttpServer::start(&config.server.http, state).await?;
+    let counting = tokio::spawn(Totals::new(journal.data_dir()).keep());
     started(server.addr());
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
+    counting.abort();
     server.shutdown(DRAIN).await;
     Ok(())
 }

@@ -11,6 +11,7 @@ mod migrate;
 mod read;
 mod row;
 mod sessions;
+mod totals;
 
 pub(crate) use append::{Transaction, WriterStore};
 pub(crate) use connection::empty_log;
@@ -21,3 +22,4 @@ pub(crate) use migrate::{check_before_touching, is_own_trigger};
 pub use read::{CheckpointRow, IntakeRow, ReaderStore, SessionRow};
 pub(crate) use row::UnreadableRow;
 pub use row::{JournalRow, Page};
+pub use totals::{DecidedCount, ReaderPlace};
