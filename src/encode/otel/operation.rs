@@ -143,10 +143,8 @@ pub(super) fn put(payload: &Payload, to: &mut Attributes) {
             to.count("agentsh.duration_us", p.duration_us);
             to.count("agentsh.session.processes_ended", p.processes_ended);
         }
-        Payload::CapabilityReport(p) => to.list(
-            "agentsh.layers",
-            p.layers.iter().map(|report| format!("{}={}", report.layer.as_str(), report.state.as_str())),
-        ),
+        Payload::CapabilityReport(p) => to
+            .list("agentsh.layers", p.layers.iter().map(|report| format!("{}={}", report.layer.as_str(), report.state.as_str()))),
         Payload::ResourceUsage(p) => {
             to.maybe_count("agentsh.usage.cpu_us", p.cpu_us);
             to.maybe_count("agentsh.usage.memory_bytes", p.memory_bytes);

@@ -85,8 +85,7 @@ impl Totals {
         });
         let lost = self.lost.points(|hop| vec![text("agentsh.lost.hop", hop.as_str())]);
         let file = direction("disk.io.direction", ("read", self.file_read), ("write", self.file_written));
-        let network =
-            direction("network.io.direction", ("transmit", self.network_sent), ("receive", self.network_received));
+        let network = direction("network.io.direction", ("transmit", self.network_sent), ("receive", self.network_received));
         let sum = |name: &str, unit: &str, description: &str, points: Vec<(Vec<KeyValue>, u64)>| Metric {
             name: name.to_owned(),
             description: description.to_owned(),

@@ -97,19 +97,18 @@ pub(super) fn grpc(status: &Status) -> Fault {
         Code::ResourceExhausted => Fault::Refused { reason, doubtful: true },
         // Rust's gRPC says this of a message that is too large, which comes no nearer by trying again.
         Code::OutOfRange if status.message().contains("too large") => Fault::Refused { reason, doubtful: false },
-        Code::Cancelled
-        | Code::DeadlineExceeded
-        | Code::Aborted
-        | Code::OutOfRange
-        | Code::Unavailable
-        | Code::DataLoss => Fault::Later { reason, after },
+        Code::Cancelled | Code::DeadlineExceeded | Code::Aborted | Code::OutOfRange | Code::Unavailable | Code::DataLoss => {
+            Fault::Later { reason, after }
+        }
         Code::InvalidArgument => Fault::Refused { reason, doubtful: false },
         Code::FailedPrecondition | Code::AlreadyExists => Fault::Refused { reason, doubtful: true },
-        Code::Unauthenticated | Code::PermissionDenied => {
-            Fault::Misconfigured { reason: format!("the collector does not accept us ({reason}): see `sinks.otlp.headers` and `cert`") }
-        }
+        Code::Unauthenticated | Code::PermissionDenied => Fault::Misconfigured {
+            reason: format!("the collector does not accept us ({reason}): see `sinks.otlp.headers` and `cert`"),
+        },
         Code::Unimplemented | Code::NotFound => Fault::Misconfigured {
-            reason: format!("the collector does not take this signal ({reason}): see `sinks.otlp.endpoint`, `protocol` and `signals`"),
+            reason: format!(
+                "the collector does not take this signal ({reason}): see `sinks.otlp.endpoint`, `protocol` and `signals`"
+            ),
         },
         // What the client library says when what came was not gRPC, and what servers say of their own failures.
         Code::Internal | Code::Unknown => Fault::Later { reason, after },
@@ -164,9 +163,9 @@ pub(super) fn http(status: u16, retry_after: Option<u64>, said: &str) -> Fault {
         // A proxy that lost patience with the connection, not a word about the request.
         408 | 425 => Fault::Later { reason, after: retry_after.map(Duration::from_secs) },
         400 | 413 | 422 => Fault::Refused { reason, doubtful: false },
-        401 | 403 | 407 => {
-            Fault::Misconfigured { reason: format!("the collector does not accept us ({reason}): see `sinks.otlp.headers` and `cert`") }
-        }
+        401 | 403 | 407 => Fault::Misconfigured {
+            reason: format!("the collector does not accept us ({reason}): see `sinks.otlp.headers` and `cert`"),
+        },
         300..=399 | 404 | 405 | 415 => Fault::Misconfigured {
             reason: format!("this is no address of a collector ({reason}): see `sinks.otlp.endpoint`, `protocol` and `signals`"),
         },

@@ -42,9 +42,8 @@ impl GrpcClient {
             .tcp_nodelay(true);
         if secure {
             let settings = tls::for_grpc(config)?;
-            endpoint = endpoint
-                .tls_config(settings)
-                .map_err(|error| OtlpConfigError::Tls { key: "ca", reason: whole(&error) })?;
+            endpoint =
+                endpoint.tls_config(settings).map_err(|error| OtlpConfigError::Tls { key: "ca", reason: whole(&error) })?;
         }
         let mut grpc = Grpc::new(endpoint.connect_lazy()).max_decoding_message_size(MOST_RESPONSE_BYTES);
         match config.compression {

@@ -121,7 +121,9 @@ impl Outbox {
         // event of it is kept as a dead letter: those that it took are in one place too many, none is in no place.
         let reason = match taken.message.as_str() {
             "" => format!("the collector rejected {} of {} {signal} and did not say which", taken.rejected, batch.len()),
-            said => format!("the collector rejected {} of {} {signal} and did not say which: {said}", taken.rejected, batch.len()),
+            said => {
+                format!("the collector rejected {} of {} {signal} and did not say which: {said}", taken.rejected, batch.len())
+            }
         };
         batch.seqs().for_each(|seq| bury(&mut self.dead, seq, reason.clone()));
     }
@@ -171,7 +173,8 @@ impl Outbox {
     /// Everything was sent: what was refused alone becomes a dead letter, unless it may be the collector that is at fault.
     fn conclude(&mut self) -> Result<(), DeliverError> {
         let doubtful = |tally: &Tally| !tally.taken && tally.alone.iter().any(|alone| alone.doubtful);
-        if let Some((signal, tally)) = self.tallies.iter().find(|(signal, tally)| **signal != Signal::Metrics && doubtful(tally)) {
+        if let Some((signal, tally)) = self.tallies.iter().find(|(signal, tally)| **signal != Signal::Metrics && doubtful(tally))
+        {
             let (signal, reason) = (*signal, tally.alone.first().map(|alone| alone.reason.clone()).unwrap_or_default());
             self.put_back(signal);
             return Err(all_refused(signal, &reason, true));

@@ -15,14 +15,8 @@ use crate::journal::{Condition, JournalError, JournalRow, ReaderStore, StoreErro
 const OPERATIONS: u64 = 200_000;
 
 /// What tells sessions, commands and processes.
-const STRUCTURE: [Kind; 6] = [
-    Kind::SessionCreated,
-    Kind::SessionEnded,
-    Kind::CommandStarted,
-    Kind::CommandFinished,
-    Kind::ProcessExec,
-    Kind::ProcessExit,
-];
+const STRUCTURE: [Kind; 6] =
+    [Kind::SessionCreated, Kind::SessionEnded, Kind::CommandStarted, Kind::CommandFinished, Kind::ProcessExec, Kind::ProcessExit];
 
 /// Why the journal could not be read.
 #[derive(Debug, thiserror::Error)]

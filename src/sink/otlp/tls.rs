@@ -10,12 +10,8 @@ use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 use super::config::{OtlpConfig, OtlpConfigError};
 
 /// Where certificate authorities of the system are kept: Debian, Fedora, SUSE, Alpine.
-const SYSTEM: &[&str] = &[
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
+const SYSTEM: &[&str] =
+    &["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"];
 
 /// What the configuration names, read.
 struct Files {

@@ -86,9 +86,5 @@ impl Operations {
 
 /// What has no end of its own is whole as it is.
 fn finish(operation: Operation, seq: u64, time: Timestamp) -> TimedSpan {
-    if operation.has_end || operation.held {
-        operation.span.give_up(seq, time)
-    } else {
-        operation.span.over(operation.seq)
-    }
+    if operation.has_end || operation.held { operation.span.give_up(seq, time) } else { operation.span.over(operation.seq) }
 }

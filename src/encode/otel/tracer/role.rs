@@ -79,11 +79,9 @@ pub(super) fn role(payload: &Payload) -> Role {
         | Kind::RegistryDeleteValue
         | Kind::RegistryDeleteKey
         | Kind::RegistryRenameKey => Role::Happens,
-        Kind::PolicyDecision
-        | Kind::ApprovalRequested
-        | Kind::ApprovalResolved
-        | Kind::Detection
-        | Kind::OperationFailed => Role::Remarks,
+        Kind::PolicyDecision | Kind::ApprovalRequested | Kind::ApprovalResolved | Kind::Detection | Kind::OperationFailed => {
+            Role::Remarks
+        }
         Kind::ResourceLimitExceeded | Kind::EventsLost | Kind::PolicyLoaded | Kind::CapabilityReport => Role::Notes,
         Kind::TerminalOutput
         | Kind::TerminalInput

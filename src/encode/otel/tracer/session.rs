@@ -83,7 +83,8 @@ impl Session {
     /// Ends a command's span.
     pub(super) fn end_command(&mut self, event: &JournaledEvent, id: &SessionId, out: &mut Vec<TimedSpan>) -> TraceParent {
         let at = self.command_at(&event.event, id);
-        let span = event.event.command_id.as_ref().and_then(|id| self.commands.get_mut(id)).and_then(|command| command.span.take());
+        let span =
+            event.event.command_id.as_ref().and_then(|id| self.commands.get_mut(id)).and_then(|command| command.span.take());
         let mut span = span.unwrap_or_else(|| {
             let mut span = OpenSpan::begin(event, "command".to_owned(), at, Some(self.at.span));
             span.incomplete();
