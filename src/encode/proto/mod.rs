@@ -11,7 +11,10 @@ mod messages {
     include!(concat!(env!("OUT_DIR"), "/messages/agentsh.v1.rs"));
 }
 
+mod response;
+
 pub use messages::*;
+pub use response::EncodedResponse;
 
 /// The descriptors of every file of `proto/`, as a `google.protobuf.FileDescriptorSet`.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/agentsh.v1.bin"));

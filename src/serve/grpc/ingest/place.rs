@@ -18,6 +18,7 @@ pub(super) struct Place {
 }
 
 /// A stream's right to write for its sensor, until a newer stream takes it.
+#[derive(Clone)]
 pub(super) struct Turn {
     number: u64,
     now: watch::Receiver<u64>,

@@ -7,12 +7,13 @@ use tonic::{Status, Streaming};
 
 use super::check;
 use super::place::{Place, Places, Turn};
+use crate::serve::grpc::decision::decision;
 use crate::channel::GateError;
 use crate::channel::intake::AppendError;
 use crate::encode::proto::ingest_request::Message as Request;
 use crate::encode::proto::ingest_response::Message as Response;
 use crate::encode::proto::{
-    Decision, IngestAck, IngestBatch, IngestRequest, IngestResponse, IngestWelcome, Verdict, VerdictRequest,
+    IngestAck, IngestBatch, IngestRequest, IngestResponse, IngestWelcome, Verdict, VerdictRequest,
 };
 use crate::event::{self, Event};
 use crate::journal::{Journal, ReaderStore};
@@ -54,7 +55,7 @@ pub(super) async fn run(
     let (pending, acknowledged) = acknowledge(acked, answers.clone());
     let mut stream = Stream { parts, name, place: &place, turn: &turn, answers, pending, acknowledged, handed: acked };
     let outcome = loop {
-        let mut taken = Turn::clone_of(stream.turn);
+        let mut taken = stream.turn.clone();
         let next = tokio::select! {
             biased;
             // An error means that the server is gone.
@@ -304,15 +305,4 @@ fn gap(expected: u64, found: u64) -> Status {
 
 fn following(sequence: u64) -> Result<u64, Status> {
     sequence.checked_add(1).ok_or_else(|| Status::invalid_argument("there are no numbers left"))
-}
-
-pub(in crate::serve::grpc) const fn decision(decision: event::Decision) -> Decision {
-    match decision {
-        event::Decision::Allow => Decision::Allow,
-        event::Decision::Audit => Decision::Audit,
-        event::Decision::Redirect => Decision::Redirect,
-        event::Decision::SoftDelete => Decision::SoftDelete,
-        event::Decision::Approve => Decision::Approve,
-        event::Decision::Deny => Decision::Deny,
-    }
 }
