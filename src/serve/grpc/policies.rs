@@ -14,6 +14,7 @@ use crate::encode::proto::{
     PolicyInfo, PolicyProblem, ValidatePolicyRequest, ValidatePolicyResponse,
 };
 use crate::event::Event;
+use crate::runtime::{clock, ids};
 use crate::policy::{MAX_TEXT_BYTES, Policy, PolicyError, Variables, is_gated};
 
 /// The name of the policy that is part of the program.
@@ -205,7 +206,14 @@ impl PolicyService for PoliciesApi {
 
     async fn decide(&self, request: Request<DecideRequest>) -> Result<Response<DecideResponse>, Status> {
         let DecideRequest { policy, text, operation, variables } = request.into_inner();
-        let operation = operation.ok_or_else(|| Status::invalid_argument("operation: it is missing"))?;
+        let mut operation = operation.ok_or_else(|| Status::invalid_argument("operation: it is missing"))?;
+        // Nothing of it is recorded, so a caller need not make these up.
+        if operation.id.is_empty() {
+            operation.id = ids::event_id(clock::now()).to_string();
+        }
+        if operation.severity == 0 {
+            operation.severity = proto::Severity::Informational.into();
+        }
         let operation: Event =
             proto::to_event(operation).map_err(|error| Status::invalid_argument(format!("operation: {error}")))?;
         if !is_gated(operation.kind()) {

@@ -24,7 +24,7 @@ pub(super) fn event(mut message: proto::Event, name: &str, sequence: u64, at: &s
         message.time_us = now.as_micros();
     }
     if message.severity == 0 {
-        message.severity = i32::from(Severity::Informational.number());
+        message.severity = proto::Severity::Informational.into();
     }
     let event = proto::to_event(message).map_err(|error| refused(error.to_string()))?;
     if !is_a_sensors(event.kind()) {
