@@ -13,5 +13,5 @@ mod take_in;
 
 pub use config::{ChannelConfig, Durability, DurabilityConfig, OnOverload};
 pub use event_channel::{EventChannel, GateError, decision_event};
-pub use take_in::TakeInError;
 pub use session::{Gatekeeper, Outcome, Refusal, RefusedBy, SessionChannel, Verdict};
+pub use take_in::TakeInError;

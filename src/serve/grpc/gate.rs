@@ -102,10 +102,9 @@ fn is_addressed_locally(request: &Request<Body>) -> bool {
 
 fn status(refused: &Unauthorized) -> Status {
     match refused {
-        Unauthorized::NoKey
-        | Unauthorized::UnknownKey
-        | Unauthorized::UnknownCertificate
-        | Unauthorized::Expired { .. } => Status::unauthenticated(refused.to_string()),
+        Unauthorized::NoKey | Unauthorized::UnknownKey | Unauthorized::UnknownCertificate | Unauthorized::Expired { .. } => {
+            Status::unauthenticated(refused.to_string())
+        }
         Unauthorized::WrongRole { .. } => Status::permission_denied(refused.to_string()),
     }
 }

@@ -14,8 +14,8 @@ use crate::encode::proto::{
     PolicyInfo, PolicyProblem, ValidatePolicyRequest, ValidatePolicyResponse,
 };
 use crate::event::Event;
-use crate::runtime::{clock, ids};
 use crate::policy::{MAX_TEXT_BYTES, Policy, PolicyError, Variables, is_gated};
+use crate::runtime::{clock, ids};
 
 /// The name of the policy that is part of the program.
 const BUILT_IN: &str = "built-in";
@@ -190,10 +190,7 @@ impl PolicyService for PoliciesApi {
         .await
     }
 
-    async fn validate_policy(
-        &self,
-        request: Request<ValidatePolicyRequest>,
-    ) -> Result<Response<ValidatePolicyResponse>, Status> {
+    async fn validate_policy(&self, request: Request<ValidatePolicyRequest>) -> Result<Response<ValidatePolicyResponse>, Status> {
         let text = request.into_inner().text;
         self.read(move |folder| {
             Ok(match Policy::parse_and_compile("text", &text, &folder.variables) {

@@ -7,18 +7,16 @@ use tonic::{Status, Streaming};
 
 use super::check;
 use super::place::{Place, Places, Turn};
-use crate::serve::grpc::decision::decision;
 use crate::channel::GateError;
 use crate::channel::intake::AppendError;
 use crate::encode::proto::ingest_request::Message as Request;
 use crate::encode::proto::ingest_response::Message as Response;
-use crate::encode::proto::{
-    IngestAck, IngestBatch, IngestRequest, IngestResponse, IngestWelcome, Verdict, VerdictRequest,
-};
+use crate::encode::proto::{IngestAck, IngestBatch, IngestRequest, IngestResponse, IngestWelcome, Verdict, VerdictRequest};
 use crate::event::{self, Event};
 use crate::journal::{Journal, ReaderStore};
 use crate::policy::{Judgement, Policy, is_gated};
 use crate::runtime::metrics::metrics;
+use crate::serve::grpc::decision::decision;
 
 /// Batches of a stream whose commit is waited for; the window bounds their events.
 const PENDING: usize = 1_024;
@@ -290,8 +288,7 @@ impl Stream<'_> {
                     GateError::JournalCannotWrite { reason } => format!("the journal cannot write: {reason}"),
                     GateError::IntakeFull => "the recorder cannot keep up and `journal.on_overload` is `deny`".to_owned(),
                 };
-                let judgement =
-                    Judgement { decision: event::Decision::Deny, rule: None, reason: reason.as_str().into() };
+                let judgement = Judgement { decision: event::Decision::Deny, rule: None, reason: reason.as_str().into() };
                 send(self.answers, Response::Verdict(verdict(&judgement))).await?;
                 Err(Status::unavailable(reason))
             }
