@@ -10,6 +10,7 @@ mod intakes;
 mod migrate;
 mod read;
 mod row;
+mod sensors;
 mod sessions;
 mod totals;
 
@@ -22,4 +23,5 @@ pub(crate) use migrate::{check_before_touching, is_own_trigger};
 pub use read::{CheckpointRow, IntakeRow, ReaderStore, SessionRow};
 pub(crate) use row::UnreadableRow;
 pub use row::{JournalRow, Page};
+pub use sensors::SensorRow;
 pub use totals::{DecidedCount, ReaderPlace};
