@@ -84,6 +84,16 @@ table! {
         "The last seq that a signed checkpoint covers.";
     reader_lag: ByName<Gauge> = ByName::default(), "agentsh_reader_lag_events", "events", ["reader"],
         "Events between a reader's cursor and the head of the journal.";
+    subscribers: Gauge = Gauge::default(), "agentsh_subscribers", "streams", [],
+        "Streams of events that are open now.";
+    stream_batches: Counter = Counter::default(), "agentsh_stream_batches_total", "batches", [],
+        "Batches of events that were handed to subscribers.";
+    stream_events: Counter = Counter::default(), "agentsh_stream_events_total", "events", [],
+        "Events that were handed to subscribers, each counted for each of them.";
+    stream_blocks: ByWord<Counter> = ByWord::new(&["live", "cached", "read"], Counter::default), "agentsh_stream_blocks_total",
+        "blocks", ["source"], "Blocks of events that subscribers took: as they came, from memory, or read from the journal for it.";
+    filter_errors: Counter = Counter::default(), "agentsh_filter_errors_total", "events", [],
+        "Events on which a CEL expression failed, which counts as no match.";
     intakes_drained: Counter = Counter::default(), "agentsh_intakes_drained_total", "intakes", [],
         "Intakes of recorders that died, which this process drained into the journal.";
     process_start: Gauge = Gauge::default(), "agentsh_process_start_time_seconds", "seconds", [],
