@@ -20,8 +20,23 @@ const LONGEST: usize = 4096;
 
 /// What an expression may name.
 const VARIABLES: [&str; 17] = [
-    "seq", "id", "time_us", "session_id", "command_id", "cause", "kind", "family", "pid", "subject", "decision", "rule", "severity",
-    "attack", "actor", "sensor", "payload",
+    "seq",
+    "id",
+    "time_us",
+    "session_id",
+    "command_id",
+    "cause",
+    "kind",
+    "family",
+    "pid",
+    "subject",
+    "decision",
+    "rule",
+    "severity",
+    "attack",
+    "actor",
+    "sensor",
+    "payload",
 ];
 
 /// Names of CEL's own types, which are values too.

@@ -87,7 +87,10 @@ mod tests {
 
     #[test]
     fn a_pattern_means_what_it_means_to_sqlite() {
-        let patterns = ["*", "a*", "*a", "?", "[a-c]*", "[^a]b", "[]]", "[^]]", "[a-]", "[-a]", "a[", "*.r?", "**", "", "[a-c-e]", "é*", "a*b*c"];
+        let patterns = [
+            "*", "a*", "*a", "?", "[a-c]*", "[^a]b", "[]]", "[^]]", "[a-]", "[-a]", "a[", "*.r?", "**", "", "[a-c-e]", "é*",
+            "a*b*c",
+        ];
         let texts = ["", "a", "ab", "b", "c", "]", "-", "a[", "x.rs", "abc", "aXbYc", "é", "éa", "d", "e", "ba", "a/b/c"];
         let connection = std::process::Command::new("sqlite3").arg("-version").output();
         if connection.is_err() {

@@ -31,12 +31,29 @@ enum Check {
     Rules(Vec<String>),
     Since(i64),
     Until(i64),
-    Path { path: String, beneath: String, is_glob: bool },
-    Host { host: String, beneath: String },
-    Program { id: bool, program: String, named: String },
+    Path {
+        path: String,
+        beneath: String,
+        is_glob: bool,
+    },
+    Host {
+        host: String,
+        beneath: String,
+    },
+    Program {
+        id: bool,
+        program: String,
+        named: String,
+    },
     Pid(i64),
-    Technique { technique: String, beneath: String },
-    Text { subject: Option<Regex>, payload: Option<Regex> },
+    Technique {
+        technique: String,
+        beneath: String,
+    },
+    Text {
+        subject: Option<Regex>,
+        payload: Option<Regex>,
+    },
     Severity(i64),
     Sensors(Vec<String>),
     Causes(Vec<[u8; 16]>),
@@ -57,6 +74,12 @@ impl Matcher {
     #[must_use]
     pub const fn is_all(&self) -> bool {
         self.checks.is_empty() && self.cel.is_none()
+    }
+
+    /// Whether there is an expression.
+    #[must_use]
+    pub const fn has_cel(&self) -> bool {
+        self.cel.is_some()
     }
 
     /// Whether a row matches. `next` is the row right behind it, for the verdict that an operation got.
@@ -112,12 +135,8 @@ impl Check {
                 let host = host.to_ascii_lowercase();
                 Check::Host { beneath: format!(".{host}"), host }
             }
-            Condition::Command(command) => {
-                Check::Program { id: true, program: command.clone(), named: format!("/{command}") }
-            }
-            Condition::Program(program) => {
-                Check::Program { id: false, program: program.clone(), named: format!("/{program}") }
-            }
+            Condition::Command(command) => Check::Program { id: true, program: command.clone(), named: format!("/{command}") },
+            Condition::Program(program) => Check::Program { id: false, program: program.clone(), named: format!("/{program}") },
             Condition::Pid(pid) => Check::Pid(i64::from(*pid)),
             Condition::Technique(technique) => {
                 Check::Technique { technique: technique.clone(), beneath: format!("{technique}.") }

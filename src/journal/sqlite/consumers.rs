@@ -112,7 +112,8 @@ impl ConsumerStore {
 fn write(connection: &Connection, change: &ConsumerChange, now_us: i64) -> rusqlite::Result<()> {
     match change {
         ConsumerChange::Ack { name, acked } => {
-            let sql = "UPDATE consumers SET acked = max(acked, ?2), delivered = max(delivered, ?2), updated_us = ?3 WHERE name = ?1";
+            let sql =
+                "UPDATE consumers SET acked = max(acked, ?2), delivered = max(delivered, ?2), updated_us = ?3 WHERE name = ?1";
             connection.prepare_cached(sql)?.execute(params![name, acked, now_us])?;
         }
         ConsumerChange::Delivered { name, delivered } => {

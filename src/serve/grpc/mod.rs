@@ -14,6 +14,6 @@ mod clients {
 }
 
 pub use clients::*;
-pub use events::EventsApi;
+pub use events::{EventsApi, JOURNAL_HEAD, READ_ON_AFTER};
 pub use seam::{BoxFuture, BoxStream, Caller, IngestHandler, NoIngest};
 pub use services::*;

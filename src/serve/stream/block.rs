@@ -4,7 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
-use super::encoding::{self, Mask};
+use super::encoding;
+use crate::encode::proto::Mask;
 use crate::encode::stored::Columns;
 use crate::journal::{Page, ReaderStore, StoreError};
 
@@ -143,9 +144,7 @@ impl Block {
         let next_seq = self.rows.get(row).map(|row| row.seq);
         match (next_seq, gap) {
             (None, None) => Step::End,
-            (Some(seq), Some(gap)) if seq < gap.from => {
-                Step::Rows(row..self.rows.partition_point(|row| row.seq < gap.from))
-            }
+            (Some(seq), Some(gap)) if seq < gap.from => Step::Rows(row..self.rows.partition_point(|row| row.seq < gap.from)),
             (Some(_), None) => Step::Rows(row..self.rows.len()),
             (_, Some(gap)) => Step::Gap(Gap { from: gap.from.max(position + 1), ..gap.clone() }),
         }
@@ -200,7 +199,8 @@ impl Block {
 
     fn encoded(&self) -> &Encoded {
         self.encoded.get_or_init(|| {
-            let (mask, mut bytes, mut ends) = (Mask::all(), Vec::with_capacity(self.frames.len()), Vec::with_capacity(self.rows.len()));
+            let (mask, mut bytes, mut ends) =
+                (Mask::all(), Vec::with_capacity(self.frames.len()), Vec::with_capacity(self.rows.len()));
             let mut scratch = Vec::new();
             for (at, row) in self.rows.iter().enumerate() {
                 if let Some(columns) = self.columns(at) {

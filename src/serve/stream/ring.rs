@@ -68,10 +68,7 @@ impl Ring {
             limits,
         });
         let reader = Reader { ring: Arc::clone(&ring), store, bell, page: Page::default() };
-        std::thread::Builder::new()
-            .name("stream-reader".to_owned())
-            .spawn(move || reader.run())
-            .map_err(StreamsError::Thread)?;
+        std::thread::Builder::new().name("stream-reader".to_owned()).spawn(move || reader.run()).map_err(StreamsError::Thread)?;
         Ok(ring)
     }
 
@@ -136,7 +133,8 @@ impl Ring {
 
 fn hang(data_dir: &DataDir) -> Result<Bell, StreamsError> {
     let path: &Path = &data_dir.doorbell();
-    Bell::hang(path).map_err(|source| JournalError::Io { what: "cannot hang a doorbell in", path: path.to_owned(), source }.into())
+    Bell::hang(path)
+        .map_err(|source| JournalError::Io { what: "cannot hang a doorbell in", path: path.to_owned(), source }.into())
 }
 
 /// The thread that reads what comes.
