@@ -101,7 +101,7 @@ impl SelectionConfig {
             conditions.push(Condition::Sessions(self.sessions.clone()));
         }
         if self.min_severity > Severity::Informational {
-            conditions.push(Condition::MinSeverity(self.min_severity));
+            conditions.push(Condition::Severity(i64::from(self.min_severity.number())));
         }
         conditions
     }

@@ -23,7 +23,7 @@ use crate::runtime::{clock, ids};
 use crate::serve::auth::Keys;
 use crate::serve::grpc::{EventsApi, GrpcServer, IngestApi, PoliciesApi, PolicyFolder, Services};
 use crate::serve::http::{HttpServer, HttpState, NotReady};
-use crate::serve::stream::Streams;
+use crate::serve::stream::{Limits, Streams};
 use crate::serve::{Admission, SessionGuard};
 
 /// What `${WORKSPACE}` is for a sensor's operations: a path that no rule about a workspace lets anything through for by accident.
@@ -44,6 +44,7 @@ pub struct Listening {
 pub struct Running {
     http: HttpServer,
     grpc: Option<GrpcServer>,
+    streams: Arc<Streams>,
     ingest: IngestApi,
     sinks: Sinks,
     counting: JoinHandle<()>,
@@ -64,7 +65,7 @@ pub(super) async fn build(config: &Config, environment: &Environment, journal: &
     let policy = Arc::new(load_policy(&config.policies.choice(), &variables)?);
 
     // What is served.
-    let streams = Arc::new(Streams {});
+    let streams = Streams::start(journal.data_dir(), Limits::default())?;
     let ingest = IngestApi::new(Arc::clone(journal), Arc::clone(&policy), config.server.grpc.ingest_window);
     let events = EventsApi::new(Arc::clone(&streams), Arc::new(ingest.clone()));
     let folder = PolicyFolder { dir: config.policies.dir.clone(), default: config.policies.default.clone(), variables };
@@ -85,7 +86,7 @@ pub(super) async fn build(config: &Config, environment: &Environment, journal: &
     // What follows the journal by itself.
     let sinks = Sinks::start(&config.sinks, journal)?;
     let counting = tokio::spawn(Totals::new(journal.data_dir()).keep());
-    Ok(Running { http, grpc, ingest, sinks, counting, draining, tls: config.server.grpc.tls.cert.is_some() })
+    Ok(Running { http, grpc, streams, ingest, sinks, counting, draining, tls: config.server.grpc.tls.cert.is_some() })
 }
 
 impl Running {
@@ -98,11 +99,12 @@ impl Running {
     /// Ends it: nothing new begins, streams and commands are told and end by themselves, then connections are cut, and the sinks deliver
     /// what is in the journal by then.
     pub async fn shut_down(self, deadline: Duration) {
-        let Self { http, grpc, ingest, sinks, counting, draining, tls: _ } = self;
+        let Self { http, grpc, streams, ingest, sinks, counting, draining, tls: _ } = self;
         draining.store(true, Ordering::Release);
         if let Some(grpc) = &grpc {
             grpc.drain().await;
         }
+        streams.shut_down();
         ingest.shut_down();
         let end_grpc = async {
             if let Some(grpc) = grpc

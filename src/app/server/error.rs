@@ -5,6 +5,7 @@ use crate::journal::JournalError;
 use crate::serve::auth::KeyFileError;
 use crate::serve::grpc::GrpcError;
 use crate::serve::http::ServeError;
+use crate::serve::stream::StreamsError;
 use crate::sink::DeliverStartError;
 
 /// Why there is no server. Nothing listens any more.
@@ -25,6 +26,9 @@ pub enum ServerError {
     /// The gRPC service cannot be started.
     #[error(transparent)]
     Grpc(#[from] GrpcError),
+    /// The streams of the journal cannot be started.
+    #[error(transparent)]
+    Streams(#[from] StreamsError),
     /// A sink cannot be started.
     #[error(transparent)]
     Sinks(#[from] DeliverStartError),

@@ -4,6 +4,7 @@
 
 mod append;
 mod connection;
+mod consumers;
 mod cursors;
 mod filter;
 mod intakes;
@@ -16,6 +17,7 @@ mod totals;
 
 pub(crate) use append::{Transaction, WriterStore};
 pub(crate) use connection::empty_log;
+pub use consumers::{ConsumerChange, ConsumerRow, ConsumerStore};
 pub use cursors::{CursorRow, CursorStore, DeadLetterRow};
 pub use filter::Condition;
 pub(crate) use intakes::{IntakeProgress, IntakeState, Undeclared};

@@ -116,6 +116,16 @@ table! {
         "Recorders that have the journal open, this process included; one that was killed counts until its intake is drained.";
     recorders_waiting: Gauge = Gauge::default(), "agentsh_recorders_waiting_events", "events", [],
         "Events that live recorders had accepted and not yet committed at their last commit, all of them together.";
+    subscribers: Gauge = Gauge::default(), "agentsh_subscribers", "streams", [],
+        "Streams of events that are open now.";
+    stream_batches: Counter = Counter::default(), "agentsh_stream_batches_total", "batches", [],
+        "Batches of events that were handed to subscribers.";
+    stream_events: Counter = Counter::default(), "agentsh_stream_events_total", "events", [],
+        "Events that were handed to subscribers, each counted for each of them.";
+    stream_blocks: ByWord<Counter> = ByWord::new(&["live", "cached", "read"], Counter::default), "agentsh_stream_blocks_total",
+        "blocks", ["source"], "Blocks of events that subscribers took: as they came, from memory, or read from the journal for it.";
+    filter_errors: Counter = Counter::default(), "agentsh_filter_errors_total", "events", [],
+        "Events on which a CEL expression failed, which counts as no match.";
     intakes_drained: Counter = Counter::default(), "agentsh_intakes_drained_total", "intakes", [],
         "Intakes of recorders that died, which this process drained into the journal.";
     calls_refused: ByWord<Counter> = ByWord::new(SERVICES, Counter::default), "agentsh_calls_refused_total", "calls", ["service"],
