@@ -6,6 +6,9 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::jsonl::JsonlConfig;
+use super::nats::NatsConfig;
+use super::syslog::SyslogConfig;
+use super::webhook::WebhookConfig;
 use crate::event::{Family, Kind, Severity};
 use crate::journal::Condition;
 use crate::runtime::units::Millis;
@@ -18,6 +21,12 @@ pub struct SinksConfig {
     pub delivery: DeliveryConfig,
     /// Files of JSON lines.
     pub jsonl: JsonlConfig,
+    /// Batches by HTTP POST.
+    pub webhook: WebhookConfig,
+    /// RFC 5424 over TCP or TLS.
+    pub syslog: SyslogConfig,
+    /// NATS JetStream.
+    pub nats: NatsConfig,
 }
 
 /// Section `sinks.delivery`: how the loop reads, retries and keeps its place; the same for every sink.
@@ -116,6 +125,9 @@ impl SinksConfig {
     pub fn ranges(&self) -> Vec<Range> {
         let mut ranges = vec![("sinks.delivery.page_events", u64::from(self.delivery.page_events), 1, 100_000)];
         ranges.extend(self.jsonl.ranges());
+        ranges.extend(self.webhook.ranges());
+        ranges.extend(self.syslog.ranges());
+        ranges.extend(self.nats.ranges());
         ranges
     }
 
@@ -123,12 +135,15 @@ impl SinksConfig {
     pub fn paths(&mut self) -> Vec<(&'static str, &mut PathBuf)> {
         let mut paths = Vec::new();
         paths.extend(self.jsonl.paths());
+        paths.extend(self.webhook.paths());
+        paths.extend(self.syslog.paths());
+        paths.extend(self.nats.paths());
         paths
     }
 
     /// The key that keeps a sink which is switched on from working, and what to write there.
     #[must_use]
     pub fn fault(&self) -> Option<(&'static str, String)> {
-        self.jsonl.fault()
+        self.jsonl.fault().or_else(|| self.webhook.fault()).or_else(|| self.syslog.fault()).or_else(|| self.nats.fault())
     }
 }
