@@ -23,6 +23,9 @@ const PART: usize = 8 << 20;
 /// Parts on the way at once.
 const PARTS: usize = 4;
 
+/// Codes of S3 that no waiting helps against; some come with a status that says less.
+const REFUSALS: &[&str] = &["AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"];
+
 /// The bucket.
 pub(in crate::sink::parquet) struct S3Store {
     client: Arc<AmazonS3>,
@@ -146,10 +149,9 @@ impl S3Store {
         let bucket = self.bucket.clone();
         let text = error.to_string();
         match error {
-            // The client says the same of a missing object and of a missing bucket; the server's body tells.
-            object_store::Error::NotFound { .. } if text.contains("NoSuchBucket") || what == "cannot list objects" => {
-                LakeError::NoBucket { bucket }
-            }
+            // The client has no variant for a missing bucket; the server's own code tells.
+            _ if text.contains("NoSuchBucket") => LakeError::NoBucket { bucket },
+            _ if REFUSALS.iter().any(|code| text.contains(code)) => LakeError::Denied { bucket, what, reason: short(&text) },
             object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
                 LakeError::Denied { bucket, what, reason: short(&text) }
             }
