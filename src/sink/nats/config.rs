@@ -117,7 +117,8 @@ impl NatsConfig {
     }
 
     pub(in crate::sink) fn fault(&self) -> Option<(&'static str, String)> {
-        let token = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+        let token =
+            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
         let fault = if self.servers.is_empty() {
             ("sinks.nats.servers", "it takes at least one server, such as `nats://127.0.0.1:4222`")
         } else if !self.subject_prefix.split('.').all(token) {

@@ -123,6 +123,7 @@ impl SyslogConfig {
 
     pub(in crate::sink) fn fault(&self) -> Option<(&'static str, String)> {
         let port = self.address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
-        (self.enabled && !port).then(|| ("sinks.syslog.address", "it takes host and port, such as `logs.example.com:6514`".to_owned()))
+        (self.enabled && !port)
+            .then(|| ("sinks.syslog.address", "it takes host and port, such as `logs.example.com:6514`".to_owned()))
     }
 }

@@ -92,7 +92,10 @@ impl Connection {
                     Poll::Pending => return Poll::Ready(Ok(())),
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                     Poll::Ready(Ok(())) if buffer.filled().is_empty() => {
-                        return Poll::Ready(Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the peer has closed the connection")));
+                        return Poll::Ready(Err(io::Error::new(
+                            io::ErrorKind::UnexpectedEof,
+                            "the peer has closed the connection",
+                        )));
                     }
                     // Syslog receivers have nothing to say; whatever it is, it is no acknowledgement.
                     Poll::Ready(Ok(())) => {}

@@ -31,7 +31,10 @@ pub fn message(event: &JournaledEvent, facility: Facility, shaper: &Shaper) -> V
         event.kind.as_str(),
         event.kind.family().as_str()
     );
-    let names = [("session", envelope.session_id.as_ref().map(|id| id.as_str())), ("command", envelope.command_id.as_ref().map(|id| id.as_str()))];
+    let names = [
+        ("session", envelope.session_id.as_ref().map(|id| id.as_str())),
+        ("command", envelope.command_id.as_ref().map(|id| id.as_str())),
+    ];
     for (name, value) in names {
         if let Some(value) = value {
             data.push_str(&format!(" {name}=\"{}\"", escaped(value)));

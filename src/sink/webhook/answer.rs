@@ -20,9 +20,7 @@ pub(super) fn meaning(status: u16, retry_after: Option<&str>, body: &[u8]) -> Re
     match status {
         200..=299 => Ok(Answer::Taken),
         400 | 413 | 422 => Ok(Answer::Refused(said())),
-        408 | 425 | 429 | 500..=599 => {
-            Err(DeliverError::Unavailable { reason: said(), retry_after: retry_after.and_then(wait) })
-        }
+        408 | 425 | 429 | 500..=599 => Err(DeliverError::Unavailable { reason: said(), retry_after: retry_after.and_then(wait) }),
         401 | 403 => Err(DeliverError::Misconfigured { reason: format!("{}: check its credentials", said()) }),
         300..=399 => Err(DeliverError::Misconfigured {
             reason: format!("{}: redirects are not followed: set the address that it leads to", said()),

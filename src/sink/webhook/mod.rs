@@ -9,6 +9,6 @@ mod config;
 mod sign;
 mod sink;
 
-pub use config::{BodyForm, WebhookConfig, WebhookCompression};
+pub use config::{BodyForm, WebhookCompression, WebhookConfig};
 pub use sign::Signer;
 pub use sink::WebhookSink;

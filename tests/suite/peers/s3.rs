@@ -4,8 +4,8 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use agentsh::sink::parquet::{ParquetConfig, S3Config, Secret};
-use agentsh::sink::{DeliverError, Flush};
+use agentsh::sink::parquet::{ParquetConfig, S3Config};
+use agentsh::sink::{DeliverError, Flush, Secret};
 
 use super::{python_with, script};
 use crate::lake::rig::{Driver, Place, assert_equal_to_journal, head, journal_with, place};

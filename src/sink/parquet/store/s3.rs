@@ -11,11 +11,12 @@ use object_store::path::Path;
 use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, RetryConfig, WriteMultipart};
 
 use super::select::Listing;
-use crate::sink::parquet::config::{S3Config, Secret};
+use crate::sink::parquet::config::S3Config;
 use crate::sink::parquet::error::LakeError;
 use crate::sink::parquet::layout::{FileName, Sealed};
 use crate::sink::parquet::reader::LakeFile;
 use crate::sink::parquet::step::{Step, Steps};
+use crate::sink::{Secret, install_crypto};
 
 /// Larger objects are uploaded in parts of this size (S3 takes no part below 5 MiB but the last).
 const PART: usize = 8 << 20;
@@ -38,8 +39,7 @@ impl S3Store {
         if config.bucket.is_empty() {
             return Err(LakeError::S3Settings { reason: "`bucket` is missing".to_owned() });
         }
-        // One provider of cryptography for the process; whoever is second finds it there.
-        let _another_sink_was_first = rustls::crypto::ring::default_provider().install_default();
+        install_crypto();
         let options = ClientOptions::new()
             .with_allow_http(config.allow_http)
             .with_connect_timeout(Duration::from_secs(10))
