@@ -8,6 +8,7 @@ use crate::journal::Journal;
 use crate::runtime::{clock, ids};
 use crate::sink::jsonl::JsonlSink;
 use crate::sink::nats::NatsSink;
+use crate::sink::parquet::ParquetDestination;
 use crate::sink::syslog::SyslogSink;
 use crate::sink::webhook::WebhookSink;
 use crate::sink::{DeliverStartError, Deliverer, Delivery, Destination, SelectionConfig, SinksConfig};
@@ -38,6 +39,11 @@ impl Sinks {
         }
         if config.nats.enabled {
             starting.start("nats", &config.nats.events, NatsSink::new(config.nats.clone()))?;
+        }
+        if config.parquet.enabled {
+            // A file holds a range without a hole, so the lake gets every event.
+            let sink = ParquetDestination::new(config.parquet.clone(), data_dir.clone());
+            starting.start("parquet", &SelectionConfig::default(), sink)?;
         }
         Ok(starting.sinks)
     }

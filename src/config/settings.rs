@@ -123,6 +123,8 @@ impl Config {
         for (key, path) in config.sinks.paths() {
             *path = absolute(key, path)?;
         }
+        let variable = |name: &str| environment.get(name).and_then(|value| value.to_str()).map(str::to_owned);
+        config.sinks.parquet.s3 = config.sinks.parquet.s3.map(|s3| s3.or_environment(variable));
         if let Some((key, what)) = config.sinks.fault() {
             return Err(loaded.fault(key, Problem::Invalid { key: key.to_owned(), what }));
         }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::jsonl::JsonlConfig;
 use super::nats::NatsConfig;
+use super::parquet::ParquetConfig;
 use super::syslog::SyslogConfig;
 use super::webhook::WebhookConfig;
 use crate::event::{Family, Kind, Severity};
@@ -27,6 +28,8 @@ pub struct SinksConfig {
     pub syslog: SyslogConfig,
     /// NATS JetStream.
     pub nats: NatsConfig,
+    /// Parquet files in a folder or in S3.
+    pub parquet: ParquetConfig,
 }
 
 /// Section `sinks.delivery`: how the loop reads, retries and keeps its place; the same for every sink.
@@ -128,6 +131,7 @@ impl SinksConfig {
         ranges.extend(self.webhook.ranges());
         ranges.extend(self.syslog.ranges());
         ranges.extend(self.nats.ranges());
+        ranges.extend(self.parquet.ranges());
         ranges
     }
 
@@ -138,12 +142,18 @@ impl SinksConfig {
         paths.extend(self.webhook.paths());
         paths.extend(self.syslog.paths());
         paths.extend(self.nats.paths());
+        paths.extend(self.parquet.paths());
         paths
     }
 
     /// The key that keeps a sink which is switched on from working, and what to write there.
     #[must_use]
     pub fn fault(&self) -> Option<(&'static str, String)> {
-        self.jsonl.fault().or_else(|| self.webhook.fault()).or_else(|| self.syslog.fault()).or_else(|| self.nats.fault())
+        self.jsonl
+            .fault()
+            .or_else(|| self.webhook.fault())
+            .or_else(|| self.syslog.fault())
+            .or_else(|| self.nats.fault())
+            .or_else(|| self.parquet.fault())
     }
 }

@@ -3,7 +3,7 @@
 use crate::event::Timestamp;
 
 /// Days from 1970-01-01 to a day of the Gregorian calendar, by counting from a March so that the leap day comes last.
-fn days(year: i64, month: i64, day: i64) -> i64 {
+pub(super) fn days(year: i64, month: i64, day: i64) -> i64 {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
     let of_year = (153 * month + 2) / 5 + day - 1;
@@ -11,7 +11,7 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// The year, month and day that lie so many days after 1970-01-01; the inverse of [`days`].
-fn date(days: i64) -> (i64, i64, i64) {
+pub(super) fn date(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
     let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;

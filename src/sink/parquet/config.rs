@@ -1,11 +1,11 @@
 //! Section `sinks.parquet` of the configuration.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
 use crate::runtime::units::Millis;
+use crate::sink::{Range, Secret};
 
 /// Section `sinks.parquet`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -57,6 +57,38 @@ impl Default for ParquetConfig {
     }
 }
 
+impl ParquetConfig {
+    pub(in crate::sink) fn ranges(&self) -> Vec<Range> {
+        vec![
+            ("sinks.parquet.seal_rows", self.seal_rows, 1, 100_000_000),
+            ("sinks.parquet.seal_bytes", self.seal_bytes, 64 << 10, 1 << 30),
+            ("sinks.parquet.row_group_rows", self.row_group_rows, 1_024, 10_000_000),
+            ("sinks.parquet.compact_files", self.compact_files, 2, 10_000),
+            ("sinks.parquet.zstd_level", u64::from(self.zstd_level), 1, 19),
+        ]
+    }
+
+    pub(in crate::sink) fn paths(&mut self) -> impl Iterator<Item = (&'static str, &mut PathBuf)> {
+        self.path.iter_mut().map(|path| ("sinks.parquet.path", path))
+    }
+
+    pub(in crate::sink) fn fault(&self) -> Option<(&'static str, String)> {
+        let s3 = self.s3.as_ref().filter(|_| self.enabled)?;
+        if self.path.is_some() {
+            return Some(("sinks.parquet.path", "a lake is in a folder or in a bucket; leave `path` or `s3` out".to_owned()));
+        }
+        if s3.bucket.is_empty() {
+            return Some(("sinks.parquet.s3.bucket", "the bucket is not set; write its name".to_owned()));
+        }
+        let plain = s3.endpoint.as_ref().is_some_and(|endpoint| !endpoint.starts_with("https://"));
+        if plain && !s3.allow_http {
+            let what = "the endpoint is not https; write an https address, or set allow_http".to_owned();
+            return Some(("sinks.parquet.s3.endpoint", what));
+        }
+        None
+    }
+}
+
 /// Section `sinks.parquet.s3`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -77,29 +109,6 @@ pub struct S3Config {
     pub session_token: Option<Secret>,
     /// Whether the endpoint may be plain `http`.
     pub allow_http: bool,
-}
-
-/// A text that is not shown.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Takes the text.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    pub(super) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
-    }
 }
 
 impl S3Config {

@@ -245,8 +245,13 @@ impl Destination for ParquetDestination {
     }
 
     async fn deliver(&mut self, page: &Page) -> Result<u64, DeliverError> {
+        let before = self.lake.as_ref().map_or(0, |lake| lake.safe);
         self.take(page).await?;
-        Ok(self.seal_due(false, false).await?)
+        let safe = self.seal_due(false, false).await?;
+        if safe > before {
+            self.compact().await;
+        }
+        Ok(safe)
     }
 
     async fn flush(&mut self, why: Flush) -> Result<u64, DeliverError> {

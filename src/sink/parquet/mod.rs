@@ -28,7 +28,7 @@ mod step;
 mod store;
 mod verify;
 
-pub use config::{ParquetConfig, S3Config, Secret};
+pub use config::{ParquetConfig, S3Config};
 pub use destination::ParquetDestination;
 pub use error::LakeError;
 pub use footer::Footer;

@@ -284,9 +284,6 @@ impl Walk<'_> {
     }
 
     fn end(mut self) -> (FileReport, Option<Frontier>) {
-        if !self.report.events.is_multiple_of(BLOCK) {
-            self.end_of_block();
-        }
         let (first, last) = self.report.seqs;
         if self.expected <= last {
             self.report.find((self.expected, last), "the events are missing at the end");
@@ -294,6 +291,9 @@ impl Walk<'_> {
         } else if self.expected > last + 1 {
             self.report.find((last + 1, self.expected - 1), "the events are more than the footer says");
             self.broken = true;
+        }
+        if !self.report.events.is_multiple_of(BLOCK) {
+            self.end_of_block();
         }
         if self.broken {
             return (self.report, None);

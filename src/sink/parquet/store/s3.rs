@@ -11,17 +11,21 @@ use object_store::path::Path;
 use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, RetryConfig, WriteMultipart};
 
 use super::select::Listing;
-use crate::sink::parquet::config::{S3Config, Secret};
+use crate::sink::parquet::config::S3Config;
 use crate::sink::parquet::error::LakeError;
 use crate::sink::parquet::layout::{FileName, Sealed};
 use crate::sink::parquet::reader::LakeFile;
 use crate::sink::parquet::step::{Step, Steps};
+use crate::sink::{Secret, install_crypto};
 
 /// Larger objects are uploaded in parts of this size (S3 takes no part below 5 MiB but the last).
 const PART: usize = 8 << 20;
 
 /// Parts on the way at once.
 const PARTS: usize = 4;
+
+/// Codes of S3 that no waiting helps against; some come with a status that says less.
+const REFUSALS: &[&str] = &["AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"];
 
 /// The bucket.
 pub(in crate::sink::parquet) struct S3Store {
@@ -35,8 +39,7 @@ impl S3Store {
         if config.bucket.is_empty() {
             return Err(LakeError::S3Settings { reason: "`bucket` is missing".to_owned() });
         }
-        // One provider of cryptography for the process; whoever is second finds it there.
-        let _another_sink_was_first = rustls::crypto::ring::default_provider().install_default();
+        install_crypto();
         let options = ClientOptions::new()
             .with_allow_http(config.allow_http)
             .with_connect_timeout(Duration::from_secs(10))
@@ -146,10 +149,9 @@ impl S3Store {
         let bucket = self.bucket.clone();
         let text = error.to_string();
         match error {
-            // The client says the same of a missing object and of a missing bucket; the server's body tells.
-            object_store::Error::NotFound { .. } if text.contains("NoSuchBucket") || what == "cannot list objects" => {
-                LakeError::NoBucket { bucket }
-            }
+            // The client has no variant for a missing bucket; the server's own code tells.
+            _ if text.contains("NoSuchBucket") => LakeError::NoBucket { bucket },
+            _ if REFUSALS.iter().any(|code| text.contains(code)) => LakeError::Denied { bucket, what, reason: short(&text) },
             object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
                 LakeError::Denied { bucket, what, reason: short(&text) }
             }
