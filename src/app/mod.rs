@@ -11,6 +11,7 @@ pub mod journal;
 mod pipeline;
 mod policy;
 pub mod server;
+pub mod sinks;
 mod summary;
 mod workspace;
 

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::sinks::Sinks;
 use crate::config::Config;
 use crate::journal::{Journal, JournalError, ReaderStore};
 use crate::runtime::metrics::metrics;
 use crate::serve::http::{HttpServer, HttpState, NotReady, ServeError};
+use crate::sink::DeliverStartError;
 
 /// How long requests that have begun may take once the server is told to stop.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -23,6 +25,9 @@ pub enum ServerError {
     /// The address is refused or taken.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// A sink cannot be started.
+    #[error(transparent)]
+    Sinks(#[from] DeliverStartError),
     /// The runtime or its signals cannot be had.
     #[error("the server cannot be started: {0}")]
     Runtime(#[from] std::io::Error),
@@ -36,14 +41,20 @@ pub fn serve(config: &Config, started: impl FnOnce(SocketAddr)) -> Result<(), Se
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let journal = Arc::new(Journal::open(&config.data_dir, &config.journal)?);
     metrics().intakes_drained.add(journal.found().intakes_drained);
-    let served = runtime.block_on(until_told(config, &journal, started));
+    let sinks = Sinks::start(&config.sinks, &journal);
+    let served = match &sinks {
+        Ok(_running) => runtime.block_on(until_told(config, &journal, started)),
+        Err(_not_started) => Ok(()),
+    };
     drop(runtime);
+    // Before the journal: what it closes with is delivered by the next start.
+    let sinks = sinks.map(Sinks::end);
     match Arc::try_unwrap(journal) {
         Ok(journal) => journal.close()?,
         // Only a connection that the runtime could not cut would still hold it; the next start drains the intake.
         Err(_still_held) => tracing::error!("the journal is still in use and was not closed"),
     }
-    served
+    served.and(sinks.map_err(ServerError::from))
 }
 
 async fn until_told(config: &Config, journal: &Arc<Journal>, started: impl FnOnce(SocketAddr)) -> Result<(), ServerError> {

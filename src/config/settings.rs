@@ -12,6 +12,7 @@ use crate::capture::fuse::{AuditConfig, FuseConfig};
 use crate::capture::proxy::ProxyConfig;
 use crate::journal::JournalConfig;
 use crate::serve::ServerConfig;
+use crate::sink::SinksConfig;
 
 /// The name of the policy that is part of the program.
 pub(super) const BUILT_IN: &str = "built-in";
@@ -33,6 +34,8 @@ pub struct Config {
     pub sandbox: SandboxConfig,
     /// How much is on record.
     pub audit: AuditConfig,
+    /// Where events are delivered to.
+    pub sinks: SinksConfig,
     /// The file that was read; absent when there was none.
     #[serde(skip)]
     pub file: Option<PathBuf>,
@@ -104,7 +107,13 @@ impl Config {
             absolute("data_dir", &config.data_dir)?
         };
         config.policies.dir = config.policies.dir.map(|dir| absolute("policies.dir", &dir)).transpose()?;
-        for (key, value, least, most) in config.ranges() {
+        for (key, path) in config.sinks.paths() {
+            *path = absolute(key, path)?;
+        }
+        if let Some((key, what)) = config.sinks.fault() {
+            return Err(loaded.fault(key, Problem::Invalid { key: key.to_owned(), what }));
+        }
+        for (key, value, least, most) in config.ranges().into_iter().chain(config.sinks.ranges()) {
             if !(least..=most).contains(&value) {
                 return Err(loaded.fault(key, Problem::OutOfRange { key, value, least, most }));
             }

@@ -33,5 +33,7 @@ pub use merkle::{Frontier, Hash};
 pub use note::{Checkpoint, JournalKey, NoteError, PublicKey};
 pub use open::Journal;
 pub use rebuild::rebuild;
-pub use sqlite::{CheckpointRow, Condition, IntakeRow, JournalRow, Page, ReaderStore, SessionRow};
+pub use sqlite::{
+    CheckpointRow, Condition, CursorRow, CursorStore, DeadLetterRow, IntakeRow, JournalRow, Page, ReaderStore, SessionRow,
+};
 pub use verify::{Finding, Verification, verify};

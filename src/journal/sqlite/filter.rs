@@ -2,7 +2,7 @@
 
 use rusqlite::types::Value;
 
-use crate::event::{Decision, Kind};
+use crate::event::{Decision, Kind, Severity};
 
 /// What a row must be like. Conditions of a list all hold.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +30,10 @@ pub enum Condition {
     Technique(String),
     /// Has the text in its subject or payload, whatever its case.
     Text(String),
+    /// Belongs to one of the sessions.
+    Sessions(Vec<String>),
+    /// Matters at least so much.
+    MinSeverity(Severity),
 }
 
 impl Condition {
@@ -93,6 +97,13 @@ impl Condition {
                     &[text(command), text(command), text(&named), text(&named)],
                 );
             }
+            Condition::Sessions(sessions) => {
+                let places = vec!["?"; sessions.len()].join(", ");
+                let names: Vec<Value> = sessions.iter().map(|session| text(session)).collect();
+                // The plus sign keeps the index out: the rows of several sessions would have to be sorted before the first is given.
+                add(&format!("+session_id IN ({places})"), &names);
+            }
+            Condition::MinSeverity(severity) => add("severity >= ?", &[Value::Integer(i64::from(severity.number()))]),
             Condition::Pid(pid) => add("pid = ?", &[Value::Integer(i64::from(*pid))]),
             Condition::Technique(technique) => add(
                 "EXISTS (SELECT 1 FROM json_each(events.attack) WHERE value = ? OR substr(value, 1, length(?)) = ?)",

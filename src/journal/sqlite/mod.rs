@@ -4,6 +4,7 @@
 
 mod append;
 mod connection;
+mod cursors;
 mod filter;
 mod intakes;
 mod migrate;
@@ -13,6 +14,7 @@ mod sessions;
 
 pub(crate) use append::{Transaction, WriterStore};
 pub(crate) use connection::empty_log;
+pub use cursors::{CursorRow, CursorStore, DeadLetterRow};
 pub use filter::Condition;
 pub(crate) use intakes::{IntakeProgress, IntakeState, Undeclared};
 pub(crate) use migrate::{check_before_touching, is_own_trigger};

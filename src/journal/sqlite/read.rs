@@ -16,7 +16,7 @@ use crate::journal::merkle::Frontier;
 
 /// A read-only connection.
 pub struct ReaderStore {
-    connection: Connection,
+    pub(super) connection: Connection,
     path: PathBuf,
 }
 
@@ -305,7 +305,7 @@ impl ReaderStore {
         })
     }
 
-    fn list<T>(&self, sql: &str, read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>) -> Result<Vec<T>, StoreError> {
+    pub(super) fn list<T>(&self, sql: &str, read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>) -> Result<Vec<T>, StoreError> {
         let mut statement = store_errors(self.connection.prepare_cached(sql))?;
         let rows = store_errors(statement.query_map([], read))?;
         store_errors(rows.collect())

@@ -84,6 +84,18 @@ table! {
         "The last seq that a signed checkpoint covers.";
     reader_lag: ByName<Gauge> = ByName::default(), "agentsh_reader_lag_events", "events", ["reader"],
         "Events between a reader's cursor and the head of the journal.";
+    sink_delivered: ByName<Counter> = ByName::default(), "agentsh_sink_delivered_total", "events", ["sink"],
+        "Events that this process has handed to a sink and that it has taken.";
+    sink_behind: ByName<Gauge> = ByName::default(), "agentsh_sink_behind_events", "events", ["sink"],
+        "Events between the last one that is safely with a sink's peer and the head of the journal.";
+    sink_age: ByName<Gauge> = ByName::default(), "agentsh_sink_oldest_undelivered_seconds", "seconds", ["sink"],
+        "Age of the oldest event that is not safely with a sink's peer; 0 when there is none.";
+    sink_retries: ByName<Counter> = ByName::default(), "agentsh_sink_retries_total", "attempts", ["sink"],
+        "Attempts to deliver that did not succeed and were made again.";
+    sink_dead_letters: ByName<Counter> = ByName::default(), "agentsh_sink_dead_letters_total", "events", ["sink"],
+        "Events that a sink's peer refused for good; `agentsh sinks dead-letters` lists them.";
+    sink_stalled: ByName<Gauge> = ByName::default(), "agentsh_sink_stalled", "1", ["sink"],
+        "1 while a sink cannot deliver, as its sink_stalled event says; else 0.";
     intakes_drained: Counter = Counter::default(), "agentsh_intakes_drained_total", "intakes", [],
         "Intakes of recorders that died, which this process drained into the journal.";
     process_start: Gauge = Gauge::default(), "agentsh_process_start_time_seconds", "seconds", [],

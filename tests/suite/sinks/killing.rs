@@ -1,0 +1,1 @@
+//! Sinks that are killed between any two steps.
