@@ -1,4 +1,4 @@
-//! OTLP/gRPC.
+//! OTLP over gRPC: one connection, one call at a time.
 
 use std::time::Duration;
 

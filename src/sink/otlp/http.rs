@@ -1,4 +1,4 @@
-//! OTLP/HTTP with protobuf bodies.
+//! OTLP over HTTP, with protobuf bodies.
 
 use std::io::Write as _;
 

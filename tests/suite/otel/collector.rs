@@ -274,7 +274,6 @@ fn retry_info(seconds: u64) -> Vec<u8> {
 }
 
 impl Desk {
-    #[expect(clippy::result_large_err, reason = "this is what tonic's services answer")]
     fn grpc<T: Message + Default>(
         &self,
         headers: &tonic::metadata::MetadataMap,
