@@ -7,7 +7,10 @@ use crate::event::{Event, Payload, Severity};
 use crate::journal::Journal;
 use crate::runtime::{clock, ids};
 use crate::sink::jsonl::JsonlSink;
+use crate::sink::nats::NatsSink;
 use crate::sink::otlp::OtlpDestination;
+use crate::sink::syslog::SyslogSink;
+use crate::sink::webhook::WebhookSink;
 use crate::sink::{DeliverStartError, Deliverer, Delivery, Destination, SelectionConfig, SinksConfig};
 
 /// The sinks that run.
@@ -26,6 +29,16 @@ impl Sinks {
         if config.jsonl.enabled {
             let sink = JsonlSink::new(config.jsonl.clone(), data_dir.clone());
             starting.start("jsonl", &config.jsonl.events, sink)?;
+        }
+        if config.webhook.enabled {
+            let sink = WebhookSink::new(config.webhook.clone(), data_dir.clone());
+            starting.start("webhook", &config.webhook.events, sink)?;
+        }
+        if config.syslog.enabled {
+            starting.start("syslog", &config.syslog.events, SyslogSink::new(config.syslog.clone()))?;
+        }
+        if config.nats.enabled {
+            starting.start("nats", &config.nats.events, NatsSink::new(config.nats.clone()))?;
         }
         if config.otlp.enabled {
             let sink = OtlpDestination::new(config.otlp.clone(), data_dir.clone());

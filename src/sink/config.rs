@@ -6,7 +6,10 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::jsonl::JsonlConfig;
+use super::nats::NatsConfig;
 use super::otlp::OtlpConfig;
+use super::syslog::SyslogConfig;
+use super::webhook::WebhookConfig;
 use crate::event::{Family, Kind, Severity};
 use crate::journal::Condition;
 use crate::runtime::units::Millis;
@@ -19,6 +22,12 @@ pub struct SinksConfig {
     pub delivery: DeliveryConfig,
     /// Files of JSON lines.
     pub jsonl: JsonlConfig,
+    /// Batches by HTTP POST.
+    pub webhook: WebhookConfig,
+    /// RFC 5424 over TCP or TLS.
+    pub syslog: SyslogConfig,
+    /// NATS JetStream.
+    pub nats: NatsConfig,
     /// An OpenTelemetry collector.
     pub otlp: OtlpConfig,
 }
@@ -119,6 +128,9 @@ impl SinksConfig {
     pub fn ranges(&self) -> Vec<Range> {
         let mut ranges = vec![("sinks.delivery.page_events", u64::from(self.delivery.page_events), 1, 100_000)];
         ranges.extend(self.jsonl.ranges());
+        ranges.extend(self.webhook.ranges());
+        ranges.extend(self.syslog.ranges());
+        ranges.extend(self.nats.ranges());
         ranges.extend(self.otlp.ranges());
         ranges
     }
@@ -127,6 +139,9 @@ impl SinksConfig {
     pub fn paths(&mut self) -> Vec<(&'static str, &mut PathBuf)> {
         let mut paths = Vec::new();
         paths.extend(self.jsonl.paths());
+        paths.extend(self.webhook.paths());
+        paths.extend(self.syslog.paths());
+        paths.extend(self.nats.paths());
         paths.extend(self.otlp.paths());
         paths
     }
@@ -134,6 +149,7 @@ impl SinksConfig {
     /// The key that keeps a sink which is switched on from working, and what to write there.
     #[must_use]
     pub fn fault(&self) -> Option<(&'static str, String)> {
-        self.jsonl.fault().or_else(|| self.otlp.fault())
+        let first = self.jsonl.fault().or_else(|| self.webhook.fault()).or_else(|| self.syslog.fault());
+        first.or_else(|| self.nats.fault()).or_else(|| self.otlp.fault())
     }
 }

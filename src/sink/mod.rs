@@ -15,6 +15,7 @@ mod secret;
 mod shape;
 pub mod syslog;
 mod tls;
+mod utc;
 pub mod webhook;
 
 pub use batch::{Answer, Readable, by_halves, readable};

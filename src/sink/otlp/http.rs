@@ -46,10 +46,11 @@ impl HttpClient {
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .user_agent(concat!("agentsh/", env!("CARGO_PKG_VERSION")));
-        let wrong = |reason| OtlpConfigError::Tls { key: "ca", reason };
+        let wrong = |reason| OtlpConfigError::Tls { key: "ca_file", reason };
         install_crypto();
         if base.scheme() == "https" {
-            let settings = tls::client(config.ca.as_deref(), config.cert.as_ref(), config.key.as_ref()).map_err(wrong)?;
+            let settings =
+                tls::client(config.ca_file.as_deref(), config.cert_file.as_ref(), config.key_file.as_ref()).map_err(wrong)?;
             builder = builder.tls_backend_preconfigured((*settings).clone());
         }
         let client = builder.build().map_err(|error| wrong(whole(&error)))?;

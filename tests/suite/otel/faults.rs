@@ -241,7 +241,7 @@ fn a_configuration_that_cannot_work_says_which_key() {
     check(OtlpConfig { headers: vec!["novalue".to_owned()], ..good.clone() }, "sinks.otlp.headers");
     check(OtlpConfig { headers: vec!["bad name=1".to_owned()], ..good.clone() }, "sinks.otlp.headers");
     check(OtlpConfig { resource_attributes: vec!["=1".to_owned()], ..good.clone() }, "sinks.otlp.resource_attributes");
-    check(OtlpConfig { cert: Some("/a".into()), ..good.clone() }, "sinks.otlp.key");
-    check(OtlpConfig { key: Some("/a".into()), ..good.clone() }, "sinks.otlp.cert");
+    check(OtlpConfig { cert_file: Some("/a".into()), ..good.clone() }, "sinks.otlp.key_file");
+    check(OtlpConfig { key_file: Some("/a".into()), ..good.clone() }, "sinks.otlp.cert_file");
     assert_eq!(good.check(), Ok::<(), OtlpConfigError>(()));
 }
