@@ -1,5 +1,8 @@
 //! Third-party clients and collectors. `make test-peers` installs them; without that each test says that it is skipped, and why.
 
+mod ocsf;
+mod prometheus;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
