@@ -8,9 +8,12 @@ pub mod demo;
 mod error;
 pub mod health;
 pub mod journal;
+mod lease;
+mod opening;
 mod pipeline;
 mod policy;
 pub mod server;
+pub mod sessions;
 mod summary;
 mod workspace;
 

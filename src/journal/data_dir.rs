@@ -7,6 +7,7 @@
 //! checkpoints/latest       the newest signed checkpoint, as a witness outside of the database
 //! intakes/<id>.intake      one for each recorder that lives, or died and was not drained yet
 //! doorbell/<name>.sock     one for each reader that waits for commits
+//! sessions/<id>            one for each session that is open, locked by its recorder; an unlocked one was left by a recorder that died
 //! ```
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -49,7 +50,7 @@ impl DataDir {
             source,
         })?;
         let data_dir = Self { root };
-        for folder in [data_dir.keys(), data_dir.intakes(), data_dir.doorbell(), data_dir.checkpoints()] {
+        for folder in [data_dir.keys(), data_dir.intakes(), data_dir.doorbell(), data_dir.checkpoints(), data_dir.sessions()] {
             made(&folder)?;
         }
         Ok(data_dir)
@@ -95,6 +96,12 @@ impl DataDir {
     #[must_use]
     pub fn doorbell(&self) -> PathBuf {
         self.root.join("doorbell")
+    }
+
+    /// Folder of the open sessions' files.
+    #[must_use]
+    pub fn sessions(&self) -> PathBuf {
+        self.root.join("sessions")
     }
 
     fn checkpoints(&self) -> PathBuf {

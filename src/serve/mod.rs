@@ -5,6 +5,7 @@
 mod config;
 pub mod grpc;
 pub mod http;
+pub mod sessions;
 pub mod stream;
 
 pub use config::ServerConfig;
