@@ -86,6 +86,8 @@ table! {
         "Events between a reader's cursor and the head of the journal.";
     intakes_drained: Counter = Counter::default(), "agentsh_intakes_drained_total", "intakes", [],
         "Intakes of recorders that died, which this process drained into the journal.";
+    calls_refused: ByWord<Counter> = ByWord::new(SERVICES, Counter::default), "agentsh_calls_refused_total", "calls", ["service"],
+        "Calls that were refused for want of a key or a role.";
     process_start: Gauge = Gauge::default(), "agentsh_process_start_time_seconds", "seconds", [],
         "When this process started, in seconds since 1970.";
     build_info: ByWord<Gauge> = ByWord::new(&[env!("CARGO_PKG_VERSION")], Gauge::default), "agentsh_build_info", "1", ["version"],
@@ -94,6 +96,9 @@ table! {
 
 /// The words of `journal.durability`.
 const DURABILITIES: &[&str] = &["buffered", "crash_safe", "durable"];
+
+/// The services that ask for keys.
+const SERVICES: &[&str] = &["grpc", "http"];
 
 /// Microseconds: fine around the 5 µs of an append, coarse around the milliseconds of a sync.
 const LATENCY: &[u64] =

@@ -1,8 +1,22 @@
-//! gRPC: the services of `proto/agentsh/v1`.
+//! gRPC: the services of `proto/agentsh/v1`, the server that they run on, and what stands in front of every call.
+//!
+//! Bounds, all from `server.grpc`: connections (further ones wait in the kernel's backlog), calls on a connection (further ones wait),
+//! bytes of a message and of headers (larger ones are refused), time until a connection has begun and until a call is answered.
+
+mod config;
+mod connection;
+mod gate;
+mod server;
+mod services;
+mod tls;
 
 #[expect(clippy::all, clippy::pedantic, clippy::restriction, reason = "made by tonic from proto/, where the comments are")]
-mod services {
+mod generated {
     include!(concat!(env!("OUT_DIR"), "/services/agentsh.v1.rs"));
 }
 
-pub use services::*;
+pub use config::{GrpcConfig, TlsConfig};
+pub use generated::*;
+pub use server::{GrpcError, GrpcServer, IsServing};
+pub use services::Services;
+pub use tls::TlsError;

@@ -59,6 +59,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tracing_subscriber", &["src/app/", "src/cli/"]),
     ("unicode_width", &["src/cli/"]),
     ("uuid", &["src/event/", "src/runtime/"]),
+    ("webpki", &["src/serve/grpc"]),
     ("zstd", &["src/sink/jsonl"]),
 ];
 
