@@ -90,7 +90,9 @@ impl Ending {
         }
     }
 
-    fn error(&self) -> Option<String> {
+    /// Why the command did not run, in words.
+    #[must_use]
+    pub fn error(&self) -> Option<String> {
         match self {
             Self::Exited(_) | Self::Signalled(_) => None,
             Self::Refused(Refusal { rule: Some(rule), reason, .. }) => Some(format!("refused by rule `{rule}`: {reason}")),

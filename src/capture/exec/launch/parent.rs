@@ -233,6 +233,15 @@ impl Session {
         })
     }
 
+    /// Whether the launcher has ended although the session goes on: it was killed.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        sys::pidfd_open(self.launcher.child.id()).map_or(true, |pidfd| {
+            let mut ended = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
+            poll(&mut ended, PollTimeout::ZERO).is_ok_and(|count| count > 0)
+        })
+    }
+
     /// What its command has of its own, if it runs for somebody else.
     pub(crate) const fn detached(&self) -> Option<Detached> {
         self.detached
