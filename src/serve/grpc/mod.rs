@@ -3,11 +3,13 @@
 //! Bounds, all from `server.grpc`: connections (further ones wait in the kernel's backlog), calls on a connection (further ones wait),
 //! bytes of a message and of headers (larger ones are refused), time until a connection has begun and until a call is answered.
 
+mod client;
 mod config;
 mod connection;
 mod gate;
 mod server;
 mod services;
+mod sessions;
 mod tls;
 
 #[expect(clippy::all, clippy::pedantic, clippy::restriction, reason = "made by tonic from proto/, where the comments are")]
@@ -15,8 +17,10 @@ mod generated {
     include!(concat!(env!("OUT_DIR"), "/services/agentsh.v1.rs"));
 }
 
+pub use client::GrpcClient;
 pub use config::{GrpcConfig, TlsConfig};
 pub use generated::*;
 pub use server::{GrpcError, GrpcServer, IsServing};
 pub use services::Services;
+pub use sessions::{Exec, SessionCalls};
 pub use tls::TlsError;
