@@ -28,11 +28,22 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .out_dir(&messages)
         .compile_fds(descriptors.clone())?;
 
+    // The server sends streams and pages as bytes that were encoded once for all readers; a client reads messages.
     let services = out.join("services");
     std::fs::create_dir_all(&services)?;
     tonic_prost_build::configure()
+        .build_client(false)
+        .extern_path(".agentsh.v1.SubscribeResponse", "crate::encode::proto::EncodedResponse")
+        .extern_path(".agentsh.v1.QueryResponse", "crate::encode::proto::EncodedResponse")
         .extern_path(".agentsh.v1", "crate::encode::proto")
         .out_dir(&services)
+        .compile_fds(descriptors.clone())?;
+    let clients = out.join("clients");
+    std::fs::create_dir_all(&clients)?;
+    tonic_prost_build::configure()
+        .build_server(false)
+        .extern_path(".agentsh.v1", "crate::encode::proto")
+        .out_dir(&clients)
         .compile_fds(descriptors)?;
     Ok(())
 }

@@ -8,6 +8,7 @@ pub mod demo;
 mod error;
 pub mod health;
 pub mod journal;
+pub mod keys;
 mod lease;
 mod opening;
 mod pipeline;

@@ -4,6 +4,7 @@
 //! journal.db, -wal, -shm   the journal
 //! journal.lock             held while a recorder opens the journal
 //! keys/journal.key         the signing key, mode 0600; keys/journal.pub the printable public key
+//! keys/api.json            digests of the keys that the server takes, mode 0600
 //! checkpoints/latest       the newest signed checkpoint, as a witness outside of the database
 //! intakes/<id>.intake      one for each recorder that lives, or died and was not drained yet
 //! doorbell/<name>.sock     one for each reader that waits for commits
@@ -84,6 +85,12 @@ impl DataDir {
     #[must_use]
     pub fn public_key(&self) -> PathBuf {
         self.keys().join("journal.pub")
+    }
+
+    /// The file of the server's keys, unless it is configured elsewhere.
+    #[must_use]
+    pub fn api_keys(&self) -> PathBuf {
+        self.keys().join("api.json")
     }
 
     /// Folder of the intakes.

@@ -99,11 +99,7 @@ impl Sessions {
         let ended = self.inner.shared.wait_until(Some(until), |table| {
             table.open.is_empty() && table.opening == 0 && table.commands == 0
         });
-        self.inner.shared.lock().closed = true;
-        self.inner.shared.notify();
-        if let Some(timer) = self.timer.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            let _ = timer.join();
-        }
+        self.end_timer();
         if ended {
             let threads = std::mem::take(&mut *self.inner.threads.lock().unwrap_or_else(PoisonError::into_inner));
             for thread in threads {
@@ -114,12 +110,19 @@ impl Sessions {
         }
         ended
     }
+
+    fn end_timer(&self) {
+        self.inner.shared.lock().closed = true;
+        self.inner.shared.notify();
+        if let Some(timer) = self.timer.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let _ = timer.join();
+        }
+    }
 }
 
 impl Drop for Sessions {
     fn drop(&mut self) {
-        self.inner.shared.lock().closed = true;
-        self.inner.shared.notify();
+        self.end_timer();
     }
 }
 

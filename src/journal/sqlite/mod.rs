@@ -9,6 +9,7 @@ mod intakes;
 mod migrate;
 mod read;
 mod row;
+mod sensors;
 mod sessions;
 
 pub(crate) use append::{Transaction, WriterStore};
@@ -19,3 +20,4 @@ pub(crate) use migrate::{check_before_touching, is_own_trigger};
 pub use read::{CheckpointRow, IntakeRow, ReaderStore, SessionRow};
 pub(crate) use row::UnreadableRow;
 pub use row::{JournalRow, Page};
+pub use sensors::SensorRow;

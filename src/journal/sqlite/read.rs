@@ -16,7 +16,7 @@ use crate::journal::merkle::Frontier;
 
 /// A read-only connection.
 pub struct ReaderStore {
-    connection: Connection,
+    pub(super) connection: Connection,
     path: PathBuf,
 }
 

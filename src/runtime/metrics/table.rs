@@ -88,6 +88,8 @@ table! {
         "Intakes of recorders that died, which this process drained into the journal.";
     calls_refused: ByWord<Counter> = ByWord::new(SERVICES, Counter::default), "agentsh_calls_refused_total", "calls", ["service"],
         "Calls that were refused for want of a key or a role.";
+    ingested_events: ByName<Counter> = ByName::default(), "agentsh_ingested_events_total", "events", ["sensor"],
+        "Events of sensors that were handed to the channel, those that an operation was asked about with them.";
     process_start: Gauge = Gauge::default(), "agentsh_process_start_time_seconds", "seconds", [],
         "When this process started, in seconds since 1970.";
     build_info: ByWord<Gauge> = ByWord::new(&[env!("CARGO_PKG_VERSION")], Gauge::default), "agentsh_build_info", "1", ["version"],

@@ -86,7 +86,8 @@ impl Acceptor {
         let (io, certificate) = match &self.tls {
             None => (Io::Plain(stream), Vec::new()),
             Some(acceptor) => {
-                let stream = acceptor.accept(stream).await.inspect_err(|error| tracing::info!(%peer, %error, "tls failed")).ok()?;
+                let stream =
+                    acceptor.accept(stream).await.inspect_err(|error| tracing::info!(%peer, %error, "tls failed")).ok()?;
                 let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first).map(tls::names);
                 (Io::Tls(Box::new(stream)), shown.unwrap_or_default())
             }

@@ -10,9 +10,10 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
+use super::seam::Caller;
 use crate::runtime::clock;
 use crate::runtime::metrics::metrics;
-use crate::serve::auth::{Credentials, Identity, Keys, Peer, Unauthorized, rpc_access};
+use crate::serve::auth::{Credentials, Identity, Keys, Peer, Role, Unauthorized, rpc_access};
 use crate::serve::listen::names_loopback;
 
 /// Metadata that carries the key.
@@ -56,6 +57,11 @@ impl<S: Service<Request<Body>, Response = Response<Body>>> Service<Request<Body>
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         match self.rules.check(&request) {
             Ok(identity) => {
+                let caller = Caller {
+                    name: identity.proven.then(|| identity.name.clone()),
+                    admin: !identity.proven || identity.roles.contains(Role::Admin),
+                };
+                request.extensions_mut().insert(caller);
                 request.extensions_mut().insert(identity);
                 Either::Left(self.inner.call(request))
             }
@@ -96,10 +102,9 @@ fn is_addressed_locally(request: &Request<Body>) -> bool {
 
 fn status(refused: &Unauthorized) -> Status {
     match refused {
-        Unauthorized::NoKey
-        | Unauthorized::UnknownKey
-        | Unauthorized::UnknownCertificate
-        | Unauthorized::Expired { .. } => Status::unauthenticated(refused.to_string()),
+        Unauthorized::NoKey | Unauthorized::UnknownKey | Unauthorized::UnknownCertificate | Unauthorized::Expired { .. } => {
+            Status::unauthenticated(refused.to_string())
+        }
         Unauthorized::WrongRole { .. } => Status::permission_denied(refused.to_string()),
     }
 }

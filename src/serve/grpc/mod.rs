@@ -6,7 +6,12 @@
 mod client;
 mod config;
 mod connection;
+mod decision;
+mod events;
 mod gate;
+mod ingest;
+mod policies;
+mod seam;
 mod server;
 mod services;
 mod sessions;
@@ -17,9 +22,19 @@ mod generated {
     include!(concat!(env!("OUT_DIR"), "/services/agentsh.v1.rs"));
 }
 
+#[expect(clippy::all, clippy::pedantic, clippy::restriction, reason = "made by tonic from proto/, where the comments are")]
+mod clients {
+    include!(concat!(env!("OUT_DIR"), "/clients/agentsh.v1.rs"));
+}
+
 pub use client::GrpcClient;
+pub use clients::*;
 pub use config::{GrpcConfig, TlsConfig};
+pub use events::EventsApi;
 pub use generated::*;
+pub use ingest::IngestApi;
+pub use policies::{PoliciesApi, PolicyFolder};
+pub use seam::{BoxFuture, BoxStream, Caller, IngestHandler, NoIngest};
 pub use server::{GrpcError, GrpcServer, IsServing};
 pub use services::Services;
 pub use sessions::{Exec, SessionCalls};

@@ -4,9 +4,7 @@ use tonic::codec::CompressionEncoding;
 use tonic::service::RoutesBuilder;
 
 use super::config::GrpcConfig;
-use super::{
-    event_service_server, exec_service_server, policy_service_server, session_service_server,
-};
+use super::{event_service_server, exec_service_server, policy_service_server, session_service_server};
 use event_service_server::{EventService, EventServiceServer};
 use exec_service_server::{ExecService, ExecServiceServer};
 use policy_service_server::{PolicyService, PolicyServiceServer};

@@ -47,10 +47,9 @@ pub(super) async fn admit(
 
 const fn status(refused: &Unauthorized) -> StatusCode {
     match refused {
-        Unauthorized::NoKey
-        | Unauthorized::UnknownKey
-        | Unauthorized::UnknownCertificate
-        | Unauthorized::Expired { .. } => StatusCode::UNAUTHORIZED,
+        Unauthorized::NoKey | Unauthorized::UnknownKey | Unauthorized::UnknownCertificate | Unauthorized::Expired { .. } => {
+            StatusCode::UNAUTHORIZED
+        }
         Unauthorized::WrongRole { .. } => StatusCode::FORBIDDEN,
     }
 }

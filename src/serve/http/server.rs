@@ -63,10 +63,11 @@ impl HttpServer {
         let (stop, mut stopped) = watch::channel(false);
         let (cut, is_cut) = watch::channel(false);
         let listener = Bounded::new(listener, state.admission.guard.clone(), is_cut);
-        let service = axum::serve(listener, router(state).into_make_service_with_connect_info::<ClientAddr>()).with_graceful_shutdown(async move {
-            // An error means that the server was dropped.
-            let _ = stopped.wait_for(|stopped| *stopped).await;
-        });
+        let service = axum::serve(listener, router(state).into_make_service_with_connect_info::<ClientAddr>())
+            .with_graceful_shutdown(async move {
+                // An error means that the server was dropped.
+                let _ = stopped.wait_for(|stopped| *stopped).await;
+            });
         Ok(Self { addr, stop, cut, served: tokio::spawn(service.into_future()) })
     }
 

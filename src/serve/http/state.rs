@@ -31,7 +31,12 @@ impl HttpState {
     /// others too, so it answers at once from what is already known and does not wait for a disk.
     #[must_use]
     pub fn new(readiness: impl Fn() -> Vec<NotReady> + Send + Sync + 'static) -> Self {
-        Self { readiness: Arc::new(readiness), metrics: Arc::new(|| metrics().text()), admission: Admission::local(), routes: Router::new() }
+        Self {
+            readiness: Arc::new(readiness),
+            metrics: Arc::new(|| metrics().text()),
+            admission: Admission::local(),
+            routes: Router::new(),
+        }
     }
 
     /// The same, with another source of the text of `/metrics`, such as one that refreshes gauges first.

@@ -82,8 +82,7 @@ fn suspects(recorders: &BTreeSet<u32>) -> BTreeSet<u32> {
             None => comm.is_ok_and(|comm| comm.trim_end() == "agentsh"),
         }
     };
-    let mut suspects: BTreeSet<u32> =
-        recorders.iter().copied().filter(|pid| *pid == me || speaks_for_a_session(pid)).collect();
+    let mut suspects: BTreeSet<u32> = recorders.iter().copied().filter(|pid| *pid == me || speaks_for_a_session(pid)).collect();
     let parents: BTreeMap<u32, u32> = processes().into_iter().filter_map(|pid| Some((pid, parent_of(pid)?))).collect();
     let (namespace, filters) = (mount_namespace("self"), filters("self"));
     let descends = |pid: u32| {
@@ -139,12 +138,14 @@ fn holds(pid: u32, inode: u64) -> Option<bool> {
 
 /// Inode of the socket whose own address is `peer` and whose other end is `local`.
 fn inode_of(peer: SocketAddr, local: SocketAddr) -> Option<u64> {
-    ["/proc/net/tcp", "/proc/net/tcp6"].into_iter().find_map(|table| {
-        let table = fs::read_to_string(table).ok()?;
-        table.lines().skip(1).find_map(|line| row(line).filter(|(own, other, _)| same(*own, peer) && same(*other, local)))
-    })
-    .map(|(_, _, inode)| inode)
-    .filter(|inode| *inode != 0)
+    ["/proc/net/tcp", "/proc/net/tcp6"]
+        .into_iter()
+        .find_map(|table| {
+            let table = fs::read_to_string(table).ok()?;
+            table.lines().skip(1).find_map(|line| row(line).filter(|(own, other, _)| same(*own, peer) && same(*other, local)))
+        })
+        .map(|(_, _, inode)| inode)
+        .filter(|inode| *inode != 0)
 }
 
 /// One row of `/proc/net/tcp`: own address, the other end's, inode.
@@ -183,7 +184,10 @@ mod tests {
     #[test]
     fn rows_of_the_kernel_are_read() {
         let line = "   1: 0100007F:1F90 0200007F:C350 01 00000000:00000000 00:00000000 00000000  1000        0 4711 1 0000000000000000 20 4 30 10 -1";
-        assert_eq!(row(line), Some(("127.0.0.1:8080".parse().unwrap_or(([0; 4], 0).into()), ([127, 0, 0, 2], 50_000).into(), 4711)));
+        assert_eq!(
+            row(line),
+            Some(("127.0.0.1:8080".parse().unwrap_or(([0; 4], 0).into()), ([127, 0, 0, 2], 50_000).into(), 4711))
+        );
         let six = address("00000000000000000000000001000000:0050");
         assert_eq!(six, Some(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), 80)));
         assert_eq!(address("nothing"), None);

@@ -6,4 +6,5 @@ mod names;
 
 pub use admission::Admission;
 pub use guard::SessionGuard;
-pub use names::{NotLoopback, checked, names_loopback};
+pub use names::NotLoopback;
+pub(super) use names::{checked, names_loopback};

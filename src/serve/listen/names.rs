@@ -14,14 +14,14 @@ pub struct NotLoopback {
 ///
 /// # Errors
 /// [`NotLoopback`] when others can reach it and nobody is asked for a key.
-pub const fn checked(addr: SocketAddr, keys_are_required: bool) -> Result<SocketAddr, NotLoopback> {
+pub(in crate::serve) const fn checked(addr: SocketAddr, keys_are_required: bool) -> Result<SocketAddr, NotLoopback> {
     if keys_are_required || addr.ip().is_loopback() { Ok(addr) } else { Err(NotLoopback { addr }) }
 }
 
 /// Whether an authority (`name`, `name:port`, `[address]:port`) is `localhost` or a loopback address. A web page can make a browser
 /// connect to 127.0.0.1 under a name of its own (DNS rebinding), and would read the answer.
 #[must_use]
-pub fn names_loopback(authority: &str) -> bool {
+pub(in crate::serve) fn names_loopback(authority: &str) -> bool {
     // RFC 3986 §3.2.2: an IPv6 address stands in brackets, so that the port's colon can be told from its own.
     let name = match authority.strip_prefix('[') {
         Some(rest) => rest.split_once(']').map_or("", |(address, _)| address),

@@ -45,7 +45,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("seccompiler", &["src/capture/exec/"]),
     ("serde_saphyr", &["src/policy/", "src/config/"]),
     ("shuttle", &["src/runtime/sync.rs", "src/channel/"]),
-    ("strsim", &["src/policy/", "src/config/", "src/query/"]),
+    ("strsim", &["src/policy/", "src/config/", "src/query/", "src/encode/proto"]),
     ("terminal_size", &["src/cli/"]),
     ("tokio", &["src/capture/proxy/", "src/serve/", "src/app/", "src/runtime/", "src/sink/"]),
     ("tokio_rustls", &["src/serve/", "src/sink/"]),

@@ -3,7 +3,7 @@
 mod ids;
 mod kinds;
 mod round_trip;
-mod samples;
+pub mod samples;
 mod schema;
 mod stored;
 mod text;
