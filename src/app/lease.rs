@@ -89,11 +89,8 @@ fn put_end(journal: &Journal, store: &ReaderStore, id: &str, row: &SessionRow) -
     let policy = Policy::built_in(&Variables::new()).map_err(|error| StoreError::Other(error.to_string()))?;
     let policy = Arc::new(ArcSwap::new(Arc::new(policy)));
     let channel = SessionChannel::new(Arc::clone(journal.channel()), policy, SessionId::new(id));
-    let ended = SessionEnded {
-        reason: RECORDER_DIED.to_owned(),
-        duration_us: u64::try_from(duration).unwrap_or(0),
-        processes_ended: 0,
-    };
+    let ended =
+        SessionEnded { reason: RECORDER_DIED.to_owned(), duration_us: u64::try_from(duration).unwrap_or(0), processes_ended: 0 };
     channel.observe(ended, None, None);
     Ok(())
 }

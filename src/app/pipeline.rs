@@ -7,15 +7,15 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::error::RunError;
-use super::opening::{announce, mount_spec, other_layers};
 use super::lease::Lease;
+use super::opening::{announce, mount_spec, other_layers};
 use super::policy::{load_policy, variables};
 use super::summary::Summary;
 use super::workspace::Workspace;
 use crate::capture::actor::ProcActors;
 use crate::capture::exec::{
-    BlockedSignals, CommandHandle, CommandSpec, Ending, PreparedSession, ProcessObserver, Recorder, RunningProgram,
-    SessionSpec, run_command,
+    BlockedSignals, CommandHandle, CommandSpec, Ending, PreparedSession, ProcessObserver, Recorder, RunningProgram, SessionSpec,
+    run_command,
 };
 use crate::capture::fuse::{FuseServer, MountedDevice};
 use crate::capture::proxy::ProxyServer;
@@ -150,7 +150,12 @@ impl Session<'_> {
         let hide =
             if hidden_in_workspace && server.is_some() { Vec::new() } else { vec![self.journal.data_dir().root().to_owned()] };
         let session = prepared.confine(&hide)?;
-        let layers = session.layers().iter().cloned().chain(other_layers(fuse.enabled, proxy.as_ref().map(|proxy| format!("HTTP proxy at {}", proxy.address())))).collect();
+        let layers = session
+            .layers()
+            .iter()
+            .cloned()
+            .chain(other_layers(fuse.enabled, proxy.as_ref().map(|proxy| format!("HTTP proxy at {}", proxy.address()))))
+            .collect();
         self.channel.observe(CapabilityReport { layers }, None, None);
         if let Some(reason) = self.journal.failure() {
             return Err(RunError::JournalCannotWrite { reason: reason.to_string() });

@@ -46,11 +46,7 @@ pub(super) fn start(inner: &Arc<Inner>, request: &StartCommand) -> Result<Runnin
 
     let channel = session.channel.for_command(command.clone());
     let network = &inner.setting.config.sandbox.network;
-    let proxy = if network.enabled {
-        Some(ProxyServer::start(channel.clone(), network.clone()).map_err(failed)?)
-    } else {
-        None
-    };
+    let proxy = if network.enabled { Some(ProxyServer::start(channel.clone(), network.clone()).map_err(failed)?) } else { None };
     let (stdin, their_stdin) = pipe2(OFlag::O_CLOEXEC).map(|(read, write)| (write, read)).map_err(failed)?;
     let (stdout, their_stdout) = pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
     let (stderr, their_stderr) = pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
@@ -194,7 +190,8 @@ fn described(ending: &Ending, last_seq: u64) -> CommandEnd {
         Ending::Interrupted(signal) => Some(*signal as i32),
         Ending::Exited(_) | Ending::Refused(_) | Ending::NotFound | Ending::NotRun { .. } | Ending::Failed(_) => None,
     };
-    let name = |number: i32| Signal::try_from(number).map_or_else(|_| format!("SIG{number}"), |signal| signal.as_str().to_owned());
+    let name =
+        |number: i32| Signal::try_from(number).map_or_else(|_| format!("SIG{number}"), |signal| signal.as_str().to_owned());
     CommandEnd {
         exit_code: ending.exit_code(),
         signal: signal.map(name),
@@ -235,4 +232,3 @@ impl CommandControl for Control {
         self.inner.shared.notify();
     }
 }
-

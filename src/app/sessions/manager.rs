@@ -68,13 +68,8 @@ impl Sessions {
             tracing::warn!(sessions = died, "sessions of a recorder that died were ended");
         }
         let open_files = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1_024, 1_024));
-        let setting = Setting {
-            journal,
-            config: config.clone(),
-            environment: environment.clone(),
-            program: program.into(),
-            open_files,
-        };
+        let setting =
+            Setting { journal, config: config.clone(), environment: environment.clone(), program: program.into(), open_files };
         let inner = Arc::new(Inner { setting, shared: Shared::default(), threads: Mutex::default() });
         let watched = Arc::clone(&inner);
         let timer = std::thread::Builder::new().name("session-timer".to_owned()).spawn(move || timer::run(&watched))?;
@@ -96,9 +91,8 @@ impl Sessions {
             let inner = Arc::clone(&self.inner);
             self.inner.spawn("session-end", move || end::complete(&inner, &id, grace));
         }
-        let ended = self.inner.shared.wait_until(Some(until), |table| {
-            table.open.is_empty() && table.opening == 0 && table.commands == 0
-        });
+        let ended =
+            self.inner.shared.wait_until(Some(until), |table| table.open.is_empty() && table.opening == 0 && table.commands == 0);
         self.end_timer();
         if ended {
             let threads = std::mem::take(&mut *self.inner.threads.lock().unwrap_or_else(PoisonError::into_inner));

@@ -75,8 +75,7 @@ fn set_up(setting: &Setting, session: &LiveSession, workspace: Workspace) -> Res
     let mut prepared = PreparedSession::open(&spec)?;
     let server = match prepared.take_device() {
         Some(device) => {
-            let mounted =
-                MountedDevice { device, root: workspace.root, mount_path: workspace.path, hidden: workspace.hidden };
+            let mounted = MountedDevice { device, root: workspace.root, mount_path: workspace.path, hidden: workspace.hidden };
             let (attribution, actors) = (Arc::clone(&session.attribution), Arc::clone(&session.actors));
             Some(FuseServer::start_shared(mounted, attribution, actors, &fuse_config(setting))?)
         }

@@ -29,7 +29,10 @@ pub struct CommandHandle {
 
 impl std::fmt::Debug for CommandHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CommandHandle").field("state", &self.state).field("whole_group", &self.whole_group).finish_non_exhaustive()
+        f.debug_struct("CommandHandle")
+            .field("state", &self.state)
+            .field("whole_group", &self.whole_group)
+            .finish_non_exhaustive()
     }
 }
 
@@ -43,7 +46,10 @@ struct State {
 enum Command {
     #[default]
     NotStarted,
-    Running { pid: u32, pidfd: OwnedFd },
+    Running {
+        pid: u32,
+        pidfd: OwnedFd,
+    },
     Over,
 }
 

@@ -42,9 +42,10 @@ impl GrpcClient {
     pub fn connect(address: &str, key: Option<&str>) -> Result<Self, ClientError> {
         let unreachable = |source| ClientError::Unreachable { server: address.to_owned(), source };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(unreachable)?;
-        let key = key.map(MetadataValue::try_from).transpose().map_err(|_| ClientError::Refused {
-            reason: "AGENTSH_API_KEY is no text that a header can carry".to_owned(),
-        })?;
+        let key = key
+            .map(MetadataValue::try_from)
+            .transpose()
+            .map_err(|_| ClientError::Refused { reason: "AGENTSH_API_KEY is no text that a header can carry".to_owned() })?;
         let endpoint = Endpoint::from_shared(format!("http://{address}"))
             .map_err(|error| unreachable(std::io::Error::other(error)))?
             .connect_timeout(CONNECT);

@@ -16,7 +16,9 @@ pub enum ClientError {
         source: io::Error,
     },
     /// The connection ended before the answer did.
-    #[error("the connection to the server ended early: {source}: the command was ended; `agentsh session list` shows its session")]
+    #[error(
+        "the connection to the server ended early: {source}: the command was ended; `agentsh session list` shows its session"
+    )]
     Broken {
         /// What the system said.
         source: io::Error,

@@ -137,7 +137,9 @@ async fn tell(
     let end = loop {
         match timeout(SILENCE, &mut finished).await {
             Ok(Ok(end)) => break end,
-            Ok(Err(_)) => break CommandEnd { exit_code: 125, error: Some("the recorder failed".to_owned()), ..CommandEnd::default() },
+            Ok(Err(_)) => {
+                break CommandEnd { exit_code: 125, error: Some("the recorder failed".to_owned()), ..CommandEnd::default() };
+            }
             Err(_) if said.send(Said::Running).await.is_err() => return false,
             Err(_) => {}
         }

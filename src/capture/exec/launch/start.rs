@@ -6,8 +6,8 @@ use std::os::unix::net::UnixStream;
 
 use nix::errno::Errno;
 use nix::sys::prctl;
-use nix::sys::signal::{SigSet, Signal};
 use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{Pid, chdir, execve, getpid, getppid, setsid};
 
 use super::find::{self, Look};

@@ -61,13 +61,7 @@ fn command(info: CommandInfo) -> proto::Command {
 }
 
 pub(super) fn finished(end: CommandEnd) -> proto::ExecFinished {
-    proto::ExecFinished {
-        exit_code: end.exit_code,
-        signal: end.signal,
-        error: end.error,
-        rule: end.rule,
-        last_seq: end.last_seq,
-    }
+    proto::ExecFinished { exit_code: end.exit_code, signal: end.signal, error: end.error, rule: end.rule, last_seq: end.last_seq }
 }
 
 /// What a client reads of a session.
@@ -93,12 +87,7 @@ pub(in crate::serve::grpc) fn info(session: Session) -> SessionInfo {
         commands: session
             .commands
             .into_iter()
-            .map(|command| CommandInfo {
-                id: command.id,
-                argv: command.argv,
-                started_us: command.started_us,
-                pid: command.pid,
-            })
+            .map(|command| CommandInfo { id: command.id, argv: command.argv, started_us: command.started_us, pid: command.pid })
             .collect(),
         idle_timeout_ms: session.idle_timeout_ms,
         hard_timeout_ms: session.hard_timeout_ms,
@@ -107,10 +96,7 @@ pub(in crate::serve::grpc) fn info(session: Session) -> SessionInfo {
 
 /// What a client reads of a page.
 pub(in crate::serve::grpc) fn page(answer: proto::ListSessionsResponse) -> SessionPage {
-    SessionPage {
-        sessions: answer.sessions.into_iter().map(info).collect(),
-        next: answer.next_page_token.parse().ok(),
-    }
+    SessionPage { sessions: answer.sessions.into_iter().map(info).collect(), next: answer.next_page_token.parse().ok() }
 }
 
 /// What a client reads of an end.

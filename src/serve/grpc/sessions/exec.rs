@@ -82,7 +82,11 @@ fn command(start: ExecStart) -> StartCommand {
     StartCommand {
         session: start.session_id,
         argv: start.argv.into_iter().map(OsText::from_bytes).collect(),
-        env: start.env.into_iter().map(|variable| (OsText::from_bytes(variable.name), OsText::from_bytes(variable.value))).collect(),
+        env: start
+            .env
+            .into_iter()
+            .map(|variable| (OsText::from_bytes(variable.name), OsText::from_bytes(variable.value)))
+            .collect(),
         cwd: (!start.cwd.is_empty()).then(|| OsText::from_bytes(start.cwd)),
         traceparent: text(start.traceparent),
     }

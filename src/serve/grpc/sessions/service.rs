@@ -37,10 +37,7 @@ impl SessionCalls {
 
 #[tonic::async_trait]
 impl SessionService for SessionCalls {
-    async fn create_session(
-        &self,
-        request: Request<CreateSessionRequest>,
-    ) -> Result<Response<CreateSessionResponse>, Status> {
+    async fn create_session(&self, request: Request<CreateSessionRequest>) -> Result<Response<CreateSessionResponse>, Status> {
         let request = request.into_inner();
         let new = NewSession {
             workspace: request.workspace.into(),
@@ -81,10 +78,7 @@ impl SessionService for SessionCalls {
         Ok(Response::new(EndSessionResponse { session: Some(session(info)) }))
     }
 
-    async fn signal_command(
-        &self,
-        request: Request<SignalCommandRequest>,
-    ) -> Result<Response<SignalCommandResponse>, Status> {
+    async fn signal_command(&self, request: Request<SignalCommandRequest>) -> Result<Response<SignalCommandResponse>, Status> {
         let request = request.into_inner();
         let told = self.ask(move |store| store.signal(&request.session_id, text(request.command_id).as_deref(), request.signal));
         Ok(Response::new(SignalCommandResponse { commands: told.await? }))

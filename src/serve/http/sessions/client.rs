@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use super::body::{ExecBody, NewSessionBody, SignalBody};
 use super::frames::{Frame, Frames, MEDIA_TYPE};
 use crate::serve::sessions::{
-    CHUNK, Client, ClientError, CommandEnd, ExecStreams, NewSession, Output, SessionInfo, SessionPage, StartCommand, WhichSessions,
+    CHUNK, Client, ClientError, CommandEnd, ExecStreams, NewSession, Output, SessionInfo, SessionPage, StartCommand,
+    WhichSessions,
 };
 
 /// How long a connection may take.
@@ -98,13 +99,15 @@ impl HttpClient {
         }
         let head = String::from_utf8_lossy(&head).into_owned();
         let status = head.split(' ').nth(1).and_then(|status| status.parse::<u16>().ok());
-        let status = status.filter(|_| head.starts_with("HTTP/1.1 ")).ok_or_else(|| self.strange("it does not speak HTTP/1.1"))?;
+        let status =
+            status.filter(|_| head.starts_with("HTTP/1.1 ")).ok_or_else(|| self.strange("it does not speak HTTP/1.1"))?;
         let field = |name: &str| {
             let fields = head.lines().filter_map(|line| line.split_once(':'));
             fields.filter(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned()).next()
         };
         let chunked = field("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
-        let left = if chunked { Left::Chunks } else { Left::Bytes(field("content-length").and_then(|length| length.parse().ok())) };
+        let left =
+            if chunked { Left::Chunks } else { Left::Bytes(field("content-length").and_then(|length| length.parse().ok())) };
         let answer = Answer { reader, left };
         if (200..300).contains(&status) {
             return Ok(answer);

@@ -1,10 +1,10 @@
 //! `POST /api/v1/sessions/{id}/exec`: in frames both ways, or as JSON.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, BodyDataStream};
+use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -95,9 +95,9 @@ async fn framed(store: Store, id: String, headers: &HeaderMap, body: Body, patie
 
 #[expect(clippy::result_large_err, reason = "the error is the answer")]
 async fn whole(store: Store, id: String, headers: &HeaderMap, body: Body, patience: Patience) -> Result<Response, Response> {
-    let body = axum::body::to_bytes(body, LARGEST_BODY)
-        .await
-        .map_err(|error| problem(StatusCode::PAYLOAD_TOO_LARGE, &format!("the body, of at most {LARGEST_BODY} bytes: {error}")))?;
+    let body = axum::body::to_bytes(body, LARGEST_BODY).await.map_err(|error| {
+        problem(StatusCode::PAYLOAD_TOO_LARGE, &format!("the body, of at most {LARGEST_BODY} bytes: {error}"))
+    })?;
     let mut start: ExecBody = read(headers, &body)?;
     drop(body);
     let stdin = start.stdin.take().map(super::body::Piece::bytes).transpose();
