@@ -63,10 +63,11 @@ pub(super) fn start(inner: &Arc<Inner>, request: &StartCommand) -> Result<Runnin
     let control = Arc::new(Control { inner: Arc::clone(inner), session: id.clone(), command: command.to_string() });
     let running = Running { session, channel, launcher, proxy, spec, handle, place };
     let recorder = Arc::clone(inner);
-    inner.spawn("command", move || {
+    let run = move || {
         let end = running.run(&recorder);
         let _nobody_waits = tell_end.send(end);
-    });
+    };
+    inner.spawn("command", run).map_err(failed)?;
     Ok(RunningCommand { session: id, command: command.to_string(), stdin, stdout, stderr, started, finished, control })
 }
 
@@ -80,9 +81,7 @@ fn launcher(inner: &Arc<Inner>, id: &str, session: &LiveSession, streams: Stream
         Some(Err(error)) => {
             // Without what holds it no command can start any more; those that run see it through.
             if session.is_lost() && end::begin(&mut inner.shared.lock(), id, end::FAILED) {
-                let (ending, id) = (Arc::clone(inner), id.to_owned());
-                let grace = inner.setting.config.sessions.grace.duration();
-                inner.spawn("session-end", move || end::complete(&ending, &id, grace));
+                end::complete_aside(inner, id, inner.setting.config.sessions.grace.duration());
             }
             Err(failed(error))
         }

@@ -1,5 +1,6 @@
 //! The end of a session: its commands are told, then killed; then its layers go, and the end is put on record.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -56,6 +57,15 @@ pub(super) fn complete(inner: &Inner, id: &str, grace: Duration) {
     }
     inner.shared.lock().open.remove(id);
     inner.shared.notify();
+}
+
+/// The same on a thread of its own; here, where none is to be had.
+pub(super) fn complete_aside(inner: &Arc<Inner>, id: &str, grace: Duration) {
+    let (ending, name) = (Arc::clone(inner), id.to_owned());
+    if let Err(error) = inner.spawn("session-end", move || complete(&ending, &name, grace)) {
+        tracing::warn!(%error, session = id, "no thread is to be had for the session's end; others wait for it");
+        complete(inner, id, grace);
+    }
 }
 
 /// Ends a session, or waits until it has been ended.

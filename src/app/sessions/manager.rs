@@ -59,10 +59,6 @@ impl Sessions {
         environment: &Environment,
         program: impl Into<PathBuf>,
     ) -> Result<Self, std::io::Error> {
-        // Sessions run as the same user: without this they could reach the recorder's memory and descriptors through /proc (G-9).
-        if let Err(errno) = nix::sys::prctl::set_dumpable(false) {
-            tracing::warn!(%errno, "the recorder's memory and descriptors stay open to its user's other processes");
-        }
         let died = lease::end_those_of_the_dead(&journal).map_err(std::io::Error::other)?;
         if died > 0 {
             tracing::warn!(sessions = died, "sessions of a recorder that died were ended");
@@ -88,8 +84,7 @@ impl Sessions {
             open.into_iter().filter(|id| end::begin(&mut table, id, end::SHUTDOWN)).collect()
         };
         for id in ids {
-            let inner = Arc::clone(&self.inner);
-            self.inner.spawn("session-end", move || end::complete(&inner, &id, grace));
+            end::complete_aside(&self.inner, &id, grace);
         }
         let ended =
             self.inner.shared.wait_until(Some(until), |table| table.open.is_empty() && table.opening == 0 && table.commands == 0);
@@ -121,29 +116,16 @@ impl Drop for Sessions {
 }
 
 impl Inner {
-    /// Runs something on a thread that is joined at the end. Where there is no thread to be had it is run here.
-    pub(super) fn spawn(&self, name: &str, task: impl FnOnce() + Send + 'static) {
-        let task = Arc::new(Mutex::new(Some(task)));
-        let theirs = Arc::clone(&task);
-        let take = |task: &Mutex<Option<_>>| task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let started = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-            if let Some(task) = take(&theirs) {
-                task();
-            }
-        });
-        match started {
-            Ok(thread) => {
-                let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-                threads.retain(|thread| !thread.is_finished());
-                threads.push(thread);
-            }
-            Err(error) => {
-                tracing::error!(%error, name, "no thread is to be had");
-                if let Some(task) = task.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                    task();
-                }
-            }
-        }
+    /// Runs something on a thread that is joined at the end.
+    ///
+    /// # Errors
+    /// When no thread is to be had; it was not run then.
+    pub(super) fn spawn(&self, name: &str, task: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(task)?;
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        threads.retain(|thread| !thread.is_finished());
+        threads.push(thread);
+        Ok(())
     }
 
     pub(super) fn records(&self) -> Result<Records, SessionError> {

@@ -18,10 +18,8 @@ pub(super) fn run(inner: &Arc<Inner>) {
     while !table.closed {
         let (due, next) = look(&mut table, clock::instant());
         for id in due {
-            let ending = Arc::clone(inner);
-            // Where no thread is to be had it is done here, which takes the lock.
             drop(table);
-            inner.spawn("session-end", move || end::complete(&ending, &id, grace));
+            end::complete_aside(inner, &id, grace);
             table = inner.shared.lock();
         }
         if !table.closed {

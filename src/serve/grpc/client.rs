@@ -124,7 +124,7 @@ impl Client for GrpcClient {
     }
 
     fn end(&self, id: &str, grace: Option<Duration>) -> Result<SessionInfo, ClientError> {
-        let request = EndSessionRequest { id: id.to_owned(), grace_ms: millis(grace), ..EndSessionRequest::default() };
+        let request = EndSessionRequest { id: id.to_owned(), grace_ms: millis(grace) };
         let answer = self.runtime.block_on(self.sessions().end_session(self.request(request)));
         self.session(answer.map_err(|status| self.refused(&status))?.into_inner().session)
     }
