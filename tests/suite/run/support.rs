@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agentsh::event::{JournaledEvent, Kind, Payload};
@@ -13,13 +14,13 @@ pub(crate) const AGENTSH: &str = env!("CARGO_BIN_EXE_agentsh");
 
 /// A workspace and a data directory beside it.
 pub(crate) struct Place {
-    folder: tempfile::TempDir,
+    folder: Arc<tempfile::TempDir>,
 }
 
 impl Place {
     pub(crate) fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("agentsh-run-").tempdir().unwrap();
-        let place = Self { folder };
+        let place = Self { folder: Arc::new(folder) };
         std::fs::create_dir(place.workspace()).unwrap();
         place
     }
@@ -35,6 +36,11 @@ impl Place {
             std::os::unix::fs::chown(path, Some(65_534), Some(65_534)).unwrap();
         }
         Some(place)
+    }
+
+    /// The same folders once more, for what comes after.
+    pub(crate) fn again(&self) -> Self {
+        Self { folder: Arc::clone(&self.folder) }
     }
 
     pub(crate) fn folder(&self) -> &Path {
