@@ -4,7 +4,8 @@ use agentsh::encode::proto::stream_end::Reason;
 use agentsh::encode::proto::subscribe_request::Start;
 use agentsh::encode::proto::subscribe_response::Message;
 use agentsh::encode::proto::{
-    AckRequest, Consumer, EventBatch, EventFilter, ListConsumersRequest, SubscribeRequest, SubscribeResponse, UpdateConsumerRequest,
+    AckRequest, Consumer, EventBatch, EventFilter, ListConsumersRequest, SubscribeRequest, SubscribeResponse,
+    UpdateConsumerRequest,
 };
 use agentsh::serve::stream::Limits;
 use tonic::{Code, Streaming};
@@ -75,7 +76,8 @@ fn what_was_delivered_before_is_marked_when_it_comes_again() {
     let served = serve(dir.path());
     block_on(async {
         let mut client = served.client().await;
-        let mut stream = subscribe(&mut client, SubscribeRequest { max_batch_events: 10, max_ack_pending: 20, ..named("c") }).await;
+        let mut stream =
+            subscribe(&mut client, SubscribeRequest { max_batch_events: 10, max_ack_pending: 20, ..named("c") }).await;
         let first = batches(&mut stream, 20).await;
         assert!(flagged(&first).iter().all(|(_, again)| !again));
         ack(&mut client, "c", 5).await.unwrap();
@@ -170,7 +172,10 @@ fn a_newer_stream_takes_a_consumer_over_and_the_older_is_told() {
         assert_eq!(flagged(&again), (11..=last).map(|seq| (seq, true)).collect::<Vec<_>>());
         // What comes now goes to the newer one alone, which is the one that is connected.
         publish(&journal, 0..3);
-        assert_eq!(flagged(&batches(&mut newer, last + 3).await), (last + 1..=last + 3).map(|seq| (seq, false)).collect::<Vec<_>>());
+        assert_eq!(
+            flagged(&batches(&mut newer, last + 3).await),
+            (last + 1..=last + 3).map(|seq| (seq, false)).collect::<Vec<_>>()
+        );
         let listed = list(&mut two).await;
         assert_eq!((listed.len(), listed[0].connected, listed[0].acked_seq), (1, true, 10));
         drop(newer);

@@ -236,7 +236,12 @@ fn over_the_wire_a_filter_gives_the_same_events_to_streams_and_pages() {
             Filter { hosts: vec!["host-5.test".into(), "host-8.test".into()], ..Filter::default() },
         ),
         (
-            EventFilter { programs: vec!["cc1".into()], pids: vec![4242], text: Some("MODULE_1".into()), ..EventFilter::default() },
+            EventFilter {
+                programs: vec!["cc1".into()],
+                pids: vec![4242],
+                text: Some("MODULE_1".into()),
+                ..EventFilter::default()
+            },
             Filter { programs: vec!["cc1".into()], pids: vec![4242], text: Some("MODULE_1".into()), ..Filter::default() },
         ),
     ];

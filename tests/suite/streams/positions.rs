@@ -63,7 +63,11 @@ fn a_position_that_cannot_be_read_from_is_refused_with_where_to_read_on() {
         let status = refused(&mut client, after(last + 1)).await;
         is(&status, Code::OutOfRange, &[&last.to_string(), "future"]);
         assert_eq!(status.metadata().get(agentsh::serve::grpc::JOURNAL_HEAD).unwrap(), &last.to_string());
-        is(&refused(&mut client, SubscribeRequest::default()).await, Code::InvalidArgument, &["after_seq", "from_start", "consumer"]);
+        is(
+            &refused(&mut client, SubscribeRequest::default()).await,
+            Code::InvalidArgument,
+            &["after_seq", "from_start", "consumer"],
+        );
         let no = SubscribeRequest { start: Some(Start::FromNow(false)), ..SubscribeRequest::default() };
         is(&refused(&mut client, no).await, Code::InvalidArgument, &["from_now"]);
         let large = SubscribeRequest { max_batch_events: 1_000_000, ..from_start() };
