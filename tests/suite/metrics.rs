@@ -92,6 +92,7 @@ fn every_sample_has_exactly_the_labels_of_its_metric() {
     let metrics = Metrics::new();
     metrics.events_lost.of("intake").add(1);
     metrics.reader_lag.of("detect").set(3);
+    metrics.ingested_events.of("edge-7").add(1);
     let samples = parse(&metrics.text()).unwrap();
     for metric in TABLE {
         let own: Vec<_> = samples
