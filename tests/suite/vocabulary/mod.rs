@@ -3,8 +3,8 @@
 mod ids;
 mod kinds;
 mod round_trip;
-mod samples;
+pub mod samples;
 mod schema;
-mod stored;
+pub mod stored;
 mod text;
 mod validator;
