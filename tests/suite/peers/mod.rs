@@ -5,6 +5,7 @@ mod ocsf;
 mod otel;
 mod prometheus;
 mod s3;
+mod nats;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
