@@ -12,6 +12,7 @@ mod pipeline;
 mod policy;
 pub mod server;
 mod summary;
+pub mod telemetry;
 mod totals;
 mod workspace;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::telemetry::{TelemetryError, export_spans};
 use super::totals::Totals;
 use crate::config::Config;
 use crate::journal::{Journal, JournalError, ReaderStore};
@@ -27,6 +28,9 @@ pub enum ServerError {
     /// The runtime or its signals cannot be had.
     #[error("the server cannot be started: {0}")]
     Runtime(#[from] std::io::Error),
+    /// The server's own spans cannot be exported.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
 }
 
 /// Serves until SIGTERM or SIGINT; `started` is told the address once it listens.
@@ -34,6 +38,8 @@ pub enum ServerError {
 /// # Errors
 /// [`ServerError`]; the journal is closed then too.
 pub fn serve(config: &Config, started: impl FnOnce(SocketAddr)) -> Result<(), ServerError> {
+    // The first to come and the last to go: the journal's end has spans too.
+    let _exporting = export_spans(&config.telemetry)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let journal = Arc::new(Journal::open(&config.data_dir, &config.journal)?);
     metrics().intakes_drained.add(journal.found().intakes_drained);

@@ -8,6 +8,7 @@ mod connection;
 mod routes;
 mod server;
 mod state;
+mod trace;
 
 pub use config::{HttpConfig, NotLoopback};
 pub use server::{HttpServer, ServeError, Shutdown};

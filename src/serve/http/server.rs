@@ -13,6 +13,7 @@ use super::config::{HttpConfig, NotLoopback};
 use super::connection::Bounded;
 use super::routes::router;
 use super::state::HttpState;
+use super::trace::spans;
 
 /// Why the HTTP service did not start. Nothing listens.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +62,7 @@ impl HttpServer {
         let addr = listener.local_addr().map_err(refused)?;
         let (stop, mut stopped) = watch::channel(false);
         let (cut, is_cut) = watch::channel(false);
-        let service = axum::serve(Bounded::new(listener, is_cut), router(state)).with_graceful_shutdown(async move {
+        let service = axum::serve(Bounded::new(listener, is_cut), spans(router(state))).with_graceful_shutdown(async move {
             // An error means that the server was dropped.
             let _ = stopped.wait_for(|stopped| *stopped).await;
         });
