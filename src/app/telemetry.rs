@@ -82,7 +82,7 @@ pub(super) struct Exporting {
 /// [`TelemetryError`]; nothing is exported then.
 pub(super) fn export_spans(config: &TelemetryConfig) -> Result<Option<Exporting>, TelemetryError> {
     let (Some(endpoint), Some((put, want))) = (config.otlp_endpoint.as_deref(), SLOT.get()) else { return Ok(None) };
-    if !endpoint.strip_prefix("http://").is_some_and(|host| !host.is_empty()) {
+    if endpoint.strip_prefix("http://").is_none_or(str::is_empty) {
         return Err(TelemetryError::Endpoint { endpoint: endpoint.to_owned() });
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("spans").enable_all().build()?;
