@@ -120,6 +120,7 @@ impl Check {
     fn new(condition: &Condition) -> Self {
         match condition {
             Condition::Session(session) => Check::Session(session.clone()),
+            Condition::Sessions(sessions) => Check::Any(sessions.iter().cloned().map(Check::Session).collect()),
             Condition::CommandId(command) => Check::CommandId(command.clone()),
             Condition::Kinds(kinds) => Check::Kinds(kinds.iter().map(|kind| kind.as_str()).collect()),
             Condition::Decisions(decisions) => Check::Decisions(decisions.iter().map(|decision| decision.as_str()).collect()),

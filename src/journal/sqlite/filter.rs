@@ -30,6 +30,8 @@ pub enum Condition {
     Technique(String),
     /// Has the text in its subject or payload, whatever its case.
     Text(String),
+    /// Belongs to one of the sessions.
+    Sessions(Vec<String>),
     /// Belongs to the command with that id.
     CommandId(String),
     /// Was done by, or starts, the program of that path or name.
@@ -119,6 +121,12 @@ impl Condition {
                     ),
                     &[rules.clone(), rules].concat(),
                 );
+            }
+            Condition::Sessions(sessions) => {
+                let places = vec!["?"; sessions.len()].join(", ");
+                let names: Vec<Value> = sessions.iter().map(|session| text(session)).collect();
+                // The plus sign keeps the index out: the rows of several sessions would have to be sorted before the first is given.
+                add(&format!("+session_id IN ({places})"), &names);
             }
             Condition::Severity(least) => add("severity >= ?", &[Value::Integer(*least)]),
             Condition::Sensors(names) => add(
