@@ -1,6 +1,6 @@
 //! From the process's arguments to a subcommand, and from its error to an exit code.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -101,12 +101,7 @@ fn policy_outcome(choice: &PolicyChoice, environment: &Environment) -> Result<St
 /// Log lines go to stderr, warnings and worse unless `AGENTSH_LOG` says otherwise (`info`, `agentsh=debug` …).
 fn start_log(environment: &Environment) {
     let filter = environment.get("AGENTSH_LOG").and_then(|filter| filter.to_str()).unwrap_or("warn");
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal() && environment.get("NO_COLOR").is_none())
-        .with_target(false)
-        .init();
+    app::telemetry::start_log(filter, environment.get("NO_COLOR").is_none());
 }
 
 /// One line on stderr; where even that is closed, the exit code still tells.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::environment::Environment;
 use super::error::{ConfigError, Problem};
 use super::load::{Loaded, load};
+use crate::app::telemetry::TelemetryConfig;
 use crate::capture::exec::ExecConfig;
 use crate::capture::fuse::{AuditConfig, FuseConfig};
 use crate::capture::proxy::ProxyConfig;
@@ -42,6 +43,8 @@ pub struct Config {
     pub audit: AuditConfig,
     /// Where events are delivered to.
     pub sinks: SinksConfig,
+    /// Where the server's own traces go.
+    pub telemetry: TelemetryConfig,
     /// The file that was read; absent when there was none.
     #[serde(skip)]
     pub file: Option<PathBuf>,

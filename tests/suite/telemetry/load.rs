@@ -108,7 +108,13 @@ pub struct Server {
 
 impl Server {
     pub fn start(place: &Place) -> Self {
-        let mut child = place.agentsh(&["server", "--addr", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().unwrap();
+        Self::start_with(place, &[])
+    }
+
+    /// With variables of the environment.
+    pub fn start_with(place: &Place, variables: &[(&str, &str)]) -> Self {
+        let mut command = place.agentsh(&["server", "--addr", "127.0.0.1:0"]);
+        let mut child = command.envs(variables.iter().copied()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let addr = line.trim().strip_prefix("listening on http://").unwrap_or_else(|| panic!("the server said {line:?}"));

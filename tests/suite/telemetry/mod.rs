@@ -3,3 +3,4 @@
 pub mod dashboards;
 pub mod load;
 mod totals;
+mod traces;
