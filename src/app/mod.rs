@@ -16,7 +16,9 @@ mod pipeline;
 mod policy;
 pub mod server;
 pub mod sessions;
+pub mod sinks;
 mod summary;
+mod totals;
 mod workspace;
 
 pub use error::RunError;

@@ -11,12 +11,13 @@ use tokio::sync::oneshot;
 use super::end;
 use super::live::LiveSession;
 use super::manager::Inner;
-use super::request::check_command;
+use super::request::{check_command, read_traceparent};
 use super::table::Entry;
 use crate::capture::exec::{CommandHandle, CommandSpec, Ending, Recorder, Session, Streams, run_command};
 use crate::capture::proxy::ProxyServer;
 use crate::channel::SessionChannel;
 use crate::config::Environment;
+use crate::event::trace::{Callers, TraceParent};
 use crate::event::{OsText, redact};
 use crate::runtime::{clock, ids};
 use crate::serve::sessions::{CommandControl, CommandEnd, CommandInfo, RunningCommand, SessionError, StartCommand};
@@ -28,11 +29,13 @@ const INHERITED: [&str; 8] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG"
 pub(super) fn start(inner: &Arc<Inner>, request: &StartCommand) -> Result<RunningCommand, SessionError> {
     let (id, session) = inner.find_open(&request.session)?;
     let cwd = check_command(request, &session.workspace)?;
+    let asked = read_traceparent(request.traceparent.as_deref())?;
     if let Some(reason) = inner.setting.journal.failure() {
         return Err(SessionError::JournalCannotWrite { reason: reason.to_string() });
     }
     let now = clock::now();
     let command = ids::command_id(now);
+    let trace = TraceParent::of_command(&session.id, &command, Callers { session: session.caller, command: asked });
     let (tell_start, started) = oneshot::channel();
     let tell_start = Mutex::new(Some(tell_start));
     let handle = Arc::new(CommandHandle::of_group(move |pid| {
@@ -46,7 +49,11 @@ pub(super) fn start(inner: &Arc<Inner>, request: &StartCommand) -> Result<Runnin
 
     let channel = session.channel.for_command(command.clone());
     let network = &inner.setting.config.sandbox.network;
-    let proxy = if network.enabled { Some(ProxyServer::start(channel.clone(), network.clone()).map_err(failed)?) } else { None };
+    let proxy = if network.enabled {
+        Some(ProxyServer::start(channel.clone(), network.clone(), Some(trace)).map_err(failed)?)
+    } else {
+        None
+    };
     let (stdin, their_stdin) = pipe2(OFlag::O_CLOEXEC).map(|(read, write)| (write, read)).map_err(failed)?;
     let (stdout, their_stdout) = pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
     let (stderr, their_stderr) = pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
@@ -55,7 +62,7 @@ pub(super) fn start(inner: &Arc<Inner>, request: &StartCommand) -> Result<Runnin
     session.attribution.add(launcher.launcher_pid(), Arc::new(channel.clone()));
     let spec = CommandSpec {
         argv: request.argv.clone(),
-        env: environment(&inner.setting.environment, request, proxy.as_ref()),
+        env: environment(&inner.setting.environment, request, trace, proxy.as_ref()),
         cwd,
         traceparent: request.traceparent.clone(),
     };
@@ -89,12 +96,19 @@ fn launcher(inner: &Arc<Inner>, id: &str, session: &LiveSession, streams: Stream
     }
 }
 
-/// The server's own few variables, then the request's, then those that bring requests to the proxy.
-fn environment(own: &Environment, request: &StartCommand, proxy: Option<&ProxyServer>) -> Vec<(OsText, OsText)> {
+/// The server's own few variables, then the request's, the command's position in its trace, and those that bring requests to the
+/// proxy.
+fn environment(
+    own: &Environment,
+    request: &StartCommand,
+    trace: TraceParent,
+    proxy: Option<&ProxyServer>,
+) -> Vec<(OsText, OsText)> {
     let text = |text: &OsString| OsText::from(text.as_os_str());
     let mut variables: Vec<(OsText, OsText)> =
         INHERITED.iter().filter_map(|name| Some((OsText::from(*name), OsText::from(own.get(name)?)))).collect();
-    let traceparent = request.traceparent.as_deref().map(|value| (OsText::from("TRACEPARENT"), OsText::from(value)));
+    // What the command reports of itself hangs below the span of the command.
+    let traceparent = [(OsText::from("TRACEPARENT"), OsText::from(trace.to_string()))];
     let proxied = proxy.map(ProxyServer::environment).unwrap_or_default();
     let proxied = proxied.iter().map(|(name, value)| (text(name), text(value)));
     for (name, value) in request.env.iter().cloned().chain(traceparent).chain(proxied) {

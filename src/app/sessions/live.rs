@@ -10,6 +10,7 @@ use crate::capture::attribution::Attribution;
 use crate::capture::exec::{LaunchError, ProcessObserver, RunningProgram, Session, Streams};
 use crate::capture::fuse::FuseServer;
 use crate::channel::SessionChannel;
+use crate::event::trace::TraceParent;
 use crate::event::{SessionEnded, SessionId};
 use crate::runtime::clock;
 
@@ -26,6 +27,8 @@ pub(super) struct LiveSession {
     pub(super) id: SessionId,
     pub(super) channel: SessionChannel,
     pub(super) workspace: PathBuf,
+    /// Who created it, in a distributed trace.
+    pub(super) caller: Option<TraceParent>,
     pub(super) created: Instant,
     pub(super) idle_timeout: Duration,
     pub(super) hard_timeout: Duration,

@@ -47,7 +47,7 @@ pub struct CommandSpec {
     pub env: Vec<(OsText, OsText)>,
     /// Working directory, entered after the workspace is mounted.
     pub cwd: OsText,
-    /// The caller's position in a distributed trace, if it gave one.
+    /// The position in a trace of who asked for the command, if it is another than the session's.
     pub traceparent: Option<String>,
 }
 

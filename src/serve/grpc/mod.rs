@@ -30,7 +30,7 @@ mod clients {
 pub use client::GrpcClient;
 pub use clients::*;
 pub use config::{GrpcConfig, TlsConfig};
-pub use events::EventsApi;
+pub use events::{EventsApi, JOURNAL_HEAD, READ_ON_AFTER};
 pub use generated::*;
 pub use ingest::IngestApi;
 pub use policies::{PoliciesApi, PolicyFolder};

@@ -23,7 +23,7 @@ fn a_session_that_cannot_be_is_refused_with_its_reason_and_leaves_no_trace() {
         refused(&["--policy", "nowhere"], "policy: `nowhere` is neither `built-in` nor a name in policies.dir");
         refused(&["--policy", "../../etc/passwd"], "policy:");
         refused(&["--label", "no-value"], "labels: `no-value` is not `key=value`");
-        refused(&["--traceparent", "x"], "traceparent: `x` is not as W3C Trace Context has it");
+        refused(&["--traceparent", "x"], "traceparent: `x`: it has not the form");
     }
     assert_eq!(server.list("http", &[]).as_array().unwrap().len(), 0);
 }

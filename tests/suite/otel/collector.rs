@@ -1,0 +1,1 @@
+//! Collectors, good and bad.
