@@ -132,7 +132,15 @@ fn choose(setting: &Setting, name: &str) -> Result<PolicyChoice, SessionError> {
 }
 
 fn refused(field: &'static str) -> impl Fn(RunError) -> SessionError {
-    move |error| SessionError::Invalid { field, reason: error.to_string() }
+    move |error| {
+        let reason = match error {
+            // The field says already what it is about.
+            RunError::Workspace { path, problem } => format!("{}: {problem}", path.display()),
+            RunError::PolicyFile { path, source } => format!("{} cannot be read: {source}", path.display()),
+            other => other.to_string(),
+        };
+        SessionError::Invalid { field, reason }
+    }
 }
 
 fn failed(error: RunError) -> SessionError {
