@@ -18,6 +18,7 @@ pub mod server;
 pub mod sessions;
 pub mod sinks;
 mod summary;
+pub mod telemetry;
 mod totals;
 mod workspace;
 

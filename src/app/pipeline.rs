@@ -79,9 +79,9 @@ pub fn run(
     let session_id = ids::session_id(clock::now());
     let channel =
         SessionChannel::new(Arc::clone(journal.channel()), Arc::new(ArcSwap::new(Arc::clone(&policy))), session_id.clone());
-    let caller = caller(&request.env);
     // Held until the end is on record: one that is left shows that the recorder died.
     let lease = Lease::take(journal.data_dir(), &session_id)?;
+    let caller = caller(&request.env);
     announce(&channel, &workspace, Vec::new(), caller.map(|caller| caller.to_string()));
 
     let handle = Arc::new(CommandHandle::default());

@@ -8,6 +8,7 @@ use crate::journal::Journal;
 use crate::runtime::{clock, ids};
 use crate::sink::jsonl::JsonlSink;
 use crate::sink::nats::NatsSink;
+use crate::sink::otlp::OtlpDestination;
 use crate::sink::parquet::ParquetDestination;
 use crate::sink::syslog::SyslogSink;
 use crate::sink::webhook::WebhookSink;
@@ -44,6 +45,10 @@ impl Sinks {
             // A file holds a range without a hole, so the lake gets every event.
             let sink = ParquetDestination::new(config.parquet.clone(), data_dir.clone());
             starting.start("parquet", &SelectionConfig::default(), sink)?;
+        }
+        if config.otlp.enabled {
+            let sink = OtlpDestination::new(config.otlp.clone(), data_dir.clone());
+            starting.start("otlp", &config.otlp.events, sink)?;
         }
         Ok(starting.sinks)
     }

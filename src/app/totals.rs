@@ -89,6 +89,7 @@ impl Totals {
         let head = store.head()?;
         let last = head.min(self.after.saturating_add(STEP));
         if last > self.after {
+            let _span = tracing::info_span!("count", events = i64::try_from(last - self.after).unwrap_or(i64::MAX)).entered();
             let counts = store.count_decided(self.after, last)?;
             let mut found = Vec::new();
             for kind in [Kind::Detection, Kind::EventsLost] {

@@ -17,6 +17,7 @@ pub mod policy;
 mod run;
 mod server;
 mod session;
+pub mod sinks;
 pub mod verify;
 
 pub use dispatch::main;

@@ -7,11 +7,11 @@ use serde::Deserialize;
 use super::environment::Environment;
 use super::error::{ConfigError, Problem};
 use super::load::{Loaded, load};
+use crate::app::telemetry::TelemetryConfig;
 use crate::capture::exec::ExecConfig;
 use crate::capture::fuse::{AuditConfig, FuseConfig};
 use crate::capture::proxy::ProxyConfig;
 use crate::journal::JournalConfig;
-use crate::runtime::units::Millis;
 use crate::serve::ServerConfig;
 use crate::serve::auth::AuthConfig;
 use crate::serve::sessions::SessionsConfig;
@@ -43,6 +43,8 @@ pub struct Config {
     pub audit: AuditConfig,
     /// Where events are delivered to.
     pub sinks: SinksConfig,
+    /// Where the server's own traces go.
+    pub telemetry: TelemetryConfig,
     /// The file that was read; absent when there was none.
     #[serde(skip)]
     pub file: Option<PathBuf>,
@@ -151,27 +153,17 @@ impl Config {
 impl Config {
     /// Numbers that do harm outside of a range: key, value, least, most. An intake below 64 KiB is smaller than a session's first
     /// events; threads beyond a few are only memory.
-    fn ranges(&self) -> [(&'static str, u64, u64, u64); 15] {
+    fn ranges(&self) -> Vec<(&'static str, u64, u64, u64)> {
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-        let millis = |time: Millis| u64::try_from(time.duration().as_millis()).unwrap_or(u64::MAX);
-        let grpc = &self.server.grpc;
-        [
+        let own = [
             ("journal.intake_bytes", self.journal.intake_bytes, 64 << 10, 1 << 30),
             ("journal.commit_events", self.journal.commit_events, 1, 1_000_000),
             ("sessions.max_sessions", u64::from(self.sessions.max_sessions), 1, 4_096),
             ("sessions.max_commands", u64::from(self.sessions.max_commands), 1, 65_536),
             ("sandbox.fuse.threads", count(self.sandbox.fuse.threads), 1, 256),
             ("sandbox.network.max_connections", count(self.sandbox.network.max_connections), 1, 65_536),
-            ("server.grpc.max_message_bytes", grpc.max_message_bytes, 64 << 10, 1 << 30),
-            ("server.grpc.max_header_bytes", grpc.max_header_bytes, 4 << 10, 1 << 20),
-            ("server.grpc.max_streams", grpc.max_streams, 1, 65_536),
-            ("server.grpc.max_connections", grpc.max_connections, 1, 65_536),
-            ("server.grpc.keepalive_interval", millis(grpc.keepalive_interval), 1_000, 86_400_000),
-            ("server.grpc.keepalive_timeout", millis(grpc.keepalive_timeout), 1_000, 600_000),
-            ("server.grpc.handshake_timeout", millis(grpc.handshake_timeout), 100, 600_000),
-            ("server.grpc.request_timeout", millis(grpc.request_timeout), 100, 86_400_000),
-            ("server.grpc.ingest_window", grpc.ingest_window, 1, 1_000_000),
-        ]
+        ];
+        own.into_iter().chain(self.server.grpc.ranges()).collect()
     }
 }
 

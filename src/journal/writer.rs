@@ -152,6 +152,7 @@ impl Writer {
     }
 
     fn commit(&mut self, batch: &Batch, undeclared: &[Undeclared], sign: bool) -> Result<Option<Signed>, StoreError> {
+        let _span = tracing::info_span!("commit", events = i64::try_from(batch.events).unwrap_or(i64::MAX), sign).entered();
         let started = clock::instant();
         let mut progress = self.intake_progress.clone();
         let now = clock::now();

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::jsonl::JsonlConfig;
 use super::nats::NatsConfig;
+use super::otlp::OtlpConfig;
 use super::parquet::ParquetConfig;
 use super::syslog::SyslogConfig;
 use super::webhook::WebhookConfig;
@@ -30,6 +31,8 @@ pub struct SinksConfig {
     pub nats: NatsConfig,
     /// Parquet files in a folder or in S3.
     pub parquet: ParquetConfig,
+    /// An OpenTelemetry collector.
+    pub otlp: OtlpConfig,
 }
 
 /// Section `sinks.delivery`: how the loop reads, retries and keeps its place; the same for every sink.
@@ -132,6 +135,7 @@ impl SinksConfig {
         ranges.extend(self.syslog.ranges());
         ranges.extend(self.nats.ranges());
         ranges.extend(self.parquet.ranges());
+        ranges.extend(self.otlp.ranges());
         ranges
     }
 
@@ -143,6 +147,7 @@ impl SinksConfig {
         paths.extend(self.syslog.paths());
         paths.extend(self.nats.paths());
         paths.extend(self.parquet.paths());
+        paths.extend(self.otlp.paths());
         paths
     }
 
@@ -155,5 +160,6 @@ impl SinksConfig {
             .or_else(|| self.syslog.fault())
             .or_else(|| self.nats.fault())
             .or_else(|| self.parquet.fault())
+            .or_else(|| self.otlp.fault())
     }
 }

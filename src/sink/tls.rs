@@ -17,6 +17,12 @@ pub fn install_crypto() {
 const SYSTEM: &[&str] =
     &["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"];
 
+/// The file of authorities that is named, or else the system's.
+pub(super) fn authorities(named: Option<&Path>) -> Result<&Path, String> {
+    let system = || SYSTEM.iter().map(Path::new).find(|path| path.exists());
+    named.or_else(system).ok_or_else(|| "this system has no file of certificate authorities: name one".to_owned())
+}
+
 /// The bytes of a PEM file, or what is wrong with it.
 pub(super) fn pem(path: &Path) -> Result<Vec<u8>, String> {
     std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
@@ -37,8 +43,7 @@ pub(super) fn client(
 ) -> Result<Arc<ClientConfig>, String> {
     install_crypto();
     let mut roots = RootCertStore::empty();
-    let system = || SYSTEM.iter().map(Path::new).find(|path| path.exists());
-    let path = ca.or_else(system).ok_or("this system has no file of certificate authorities: name one")?;
+    let path = authorities(ca)?;
     // A bundle may hold authorities that this version cannot use; the peer's own is seen to be missing when it connects.
     let (usable, _unusable) = roots.add_parsable_certificates(certificates(path)?);
     if usable == 0 {

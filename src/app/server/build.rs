@@ -52,9 +52,9 @@ pub struct Running {
     grpc: Option<GrpcServer>,
     streams: Arc<Streams>,
     ingest: IngestApi,
-    sessions: Arc<Sessions>,
     sinks: Sinks,
     counting: JoinHandle<()>,
+    sessions: Arc<Sessions>,
     draining: Arc<AtomicBool>,
     tls: bool,
 }
@@ -117,10 +117,11 @@ impl Running {
         if let Some(grpc) = &grpc {
             grpc.drain().await;
         }
-        // It waits for processes. When it is done every command's stream has its end, and subscribers have those of the sessions.
-        let _logged = tokio::task::spawn_blocking(move || sessions.shut_down(deadline)).await;
-        streams.shut_down();
         ingest.shut_down();
+        // It waits for processes. When it is done every command's stream has its end.
+        let _logged = tokio::task::spawn_blocking(move || sessions.shut_down(deadline)).await;
+        // Subscribers get the ends of the sessions too, and then their own.
+        streams.shut_down();
         let end_grpc = async {
             if let Some(grpc) = grpc
                 && !grpc.shutdown(deadline).await

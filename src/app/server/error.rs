@@ -1,6 +1,7 @@
 //! Why there is no server.
 
 use crate::app::RunError;
+use crate::app::telemetry::TelemetryError;
 use crate::journal::JournalError;
 use crate::serve::auth::KeyFileError;
 use crate::serve::grpc::GrpcError;
@@ -29,6 +30,9 @@ pub enum ServerError {
     /// The streams of the journal cannot be started.
     #[error(transparent)]
     Streams(#[from] StreamsError),
+    /// The server's own spans cannot be exported.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
     /// A sink cannot be started.
     #[error(transparent)]
     Sinks(#[from] DeliverStartError),

@@ -6,6 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::build::{Listening, build};
 use super::error::ServerError;
+use crate::app::telemetry::export_spans;
 use crate::config::{Config, Environment};
 use crate::journal::Journal;
 use crate::runtime::metrics::metrics;
@@ -22,6 +23,8 @@ pub fn serve(config: &Config, environment: &Environment, started: impl FnOnce(&L
     if let Err(errno) = nix::sys::prctl::set_dumpable(false) {
         tracing::warn!(%errno, "the server's memory and descriptors stay open to its user's other processes");
     }
+    // The first to come and the last to go: the journal's end has spans too.
+    let _exporting = export_spans(&config.telemetry)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
     let journal = Arc::new(Journal::open(&config.data_dir, &config.journal)?);
     metrics().intakes_drained.add(journal.found().intakes_drained);

@@ -44,7 +44,7 @@ pub struct ProxyConfig {
 pub enum TraceContext {
     /// Requests go on as they came.
     #[default]
-    Off,
+    None,
     /// A request that has none gets one; one that has keeps it.
     Inject,
 }
@@ -62,7 +62,7 @@ impl Default for ProxyConfig {
             dns_timeout_ms: 3_000,
             hosts_file: PathBuf::from("/etc/hosts"),
             drain_timeout_ms: 500,
-            trace_context: TraceContext::Off,
+            trace_context: TraceContext::None,
         }
     }
 }

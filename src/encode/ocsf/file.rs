@@ -3,7 +3,7 @@
 use super::class::Class;
 use super::entities::{FileKind, file, owner, text};
 use super::object::{Object, long};
-use super::record::Body;
+use super::record::{Body, Status};
 use crate::event::{
     FileChown, FileClose, FileCreate, FileLink, FileRename, FileSymlink, FileTruncate, FileUtimens, FileXattr, OsText,
     XattrOperation,
@@ -27,7 +27,7 @@ pub(super) fn closed(p: &FileClose) -> Body {
     let hash =
         p.blake3.as_deref().map(|value| Object::new().with("algorithm_id", 99).with("algorithm", "BLAKE3").with("value", value));
     let file = file(&text(&p.path), FileKind::REGULAR).maybe("size", p.size_after.map(long)).list("hashes", hash);
-    body(99, file).called("Close")
+    body(99, file).called("Close").status(Status::Success)
 }
 
 fn resulting(activity: u8, path: &OsText, result: &OsText, result_kind: FileKind) -> Body {

@@ -54,7 +54,7 @@ pub(super) fn traffic(sent: u64, received: u64) -> Object {
 }
 
 pub(super) fn closed(event: &Event, p: &NetClose) -> Body {
-    let status = if p.error.is_some() { Status::Failure } else { Status::Success };
+    let status = Status::of(p.error.is_none());
     Body::new(Class::Network, 2).status(status).fields(
         Object::new()
             .with("dst_endpoint", endpoint(p.host.as_deref(), p.address, Some(p.port)))

@@ -43,6 +43,7 @@ pub(super) fn exited(event: &Event, p: &ProcessExit) -> Body {
     let process =
         program(path.as_deref(), pid(event), &event.id.to_string()).with("terminated_time", timestamp(event.time.as_micros()));
     body(2, process)
+        .status(Status::Success)
         .fields(Object::new().maybe("exit_code", p.exit_code))
         .fields(duration(&p.statistics))
         .fields(Object::new().maybe("status_detail", p.signal.as_ref().map(|signal| format!("ended by {signal}"))))
@@ -92,7 +93,7 @@ pub(super) fn started(event: &Event, p: &CommandStarted) -> Body {
 pub(super) fn finished(event: &Event, p: &CommandFinished) -> Body {
     let path = text(&p.program);
     let detail = p.error.clone().or_else(|| p.signal.as_ref().map(|signal| format!("ended by {signal}")));
-    let status = if p.error.is_some() { Status::Failure } else { Status::Success };
+    let status = Status::of(p.error.is_none());
     body(2, program(Some(&path), pid(event), &event.id.to_string()))
         .status(status)
         .fields(Object::new().with("exit_code", p.exit_code).maybe("status_detail", detail))

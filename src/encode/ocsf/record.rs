@@ -26,6 +26,12 @@ pub(super) enum Status {
     Failure,
 }
 
+impl Status {
+    pub(super) const fn of(success: bool) -> Self {
+        if success { Self::Success } else { Self::Failure }
+    }
+}
+
 /// What a kind gives to its record.
 pub(super) struct Body {
     class: Class,
@@ -67,13 +73,14 @@ impl Body {
     /// A session says on which machine it runs.
     pub(super) fn device(mut self, p: &SessionCreated) -> Self {
         // 200: Linux; 300: macOS; 100: Windows.
-        let type_id = match p.os.split_whitespace().next() {
-            Some("Linux") => 200,
-            Some("Darwin" | "macOS") => 300,
-            Some("Windows") => 100,
+        let (name, release) = p.os.split_once(' ').map_or((p.os.as_str(), None), |(name, release)| (name, Some(release)));
+        let type_id = match name {
+            "Linux" => 200,
+            "Darwin" | "macOS" => 300,
+            "Windows" => 100,
             _ => 0,
         };
-        self.os = Some(Object::new().with("name", p.os.as_str()).with("type_id", type_id));
+        self.os = Some(Object::new().with("name", name).with("type_id", type_id).maybe("kernel_release", release));
         self.hostname = Some(p.hostname.clone());
         self
     }
@@ -198,8 +205,8 @@ fn body(event: &Event) -> Body {
     match &event.payload {
         Payload::FileOpen(p) => file::plain(usual, &p.path, FileKind::REGULAR),
         Payload::FileCreate(p) => file::created(p),
-        Payload::FileRead(p) => file::plain(usual, &p.path, FileKind::REGULAR),
-        Payload::FileWrite(p) => file::plain(usual, &p.path, FileKind::REGULAR),
+        Payload::FileRead(p) => file::plain(usual, &p.path, FileKind::REGULAR).status(Status::of(p.size.is_some())),
+        Payload::FileWrite(p) => file::plain(usual, &p.path, FileKind::REGULAR).status(Status::of(p.size.is_some())),
         Payload::FileClose(p) => file::closed(p),
         Payload::FileDelete(p) => file::plain(usual, &p.path, FileKind::UNKNOWN),
         Payload::FileRename(p) => file::renamed(p),

@@ -143,7 +143,7 @@ pub(super) fn answered(event: &Event, p: &HttpResponse) -> Body {
         .maybe("uid", event.cause.map(|cause| cause.to_string()))
         .with("body_length", long(p.request_bytes))
         .maybe("version", p.version.as_deref());
-    let status = if p.error.is_none() && p.status.is_some() { Status::Success } else { Status::Failure };
+    let status = Status::of(p.error.is_none() && p.status.is_some());
     Body::new(Class::Http, 99).called("Response").status(status).fields(
         Object::new()
             .with("http_request", request)

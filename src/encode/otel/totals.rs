@@ -15,6 +15,9 @@ use crate::event::{JournaledEvent, Kind, Payload, Timestamp};
 /// `otel.metric.overflow` as the metrics SDK specification has it.
 const MOST_SERIES: usize = 1_000;
 
+/// Sums by their attributes.
+type Points = Vec<(Vec<KeyValue>, u64)>;
+
 /// Decision and rule.
 type Verdict = (&'static str, Option<String>);
 
@@ -49,7 +52,7 @@ impl<K: Ord> Series<K> {
         *sum = sum.saturating_add(number);
     }
 
-    fn points(&self, attributes: impl Fn(&K) -> Vec<KeyValue>) -> Vec<(Vec<KeyValue>, u64)> {
+    fn points(&self, attributes: impl Fn(&K) -> Vec<KeyValue>) -> Points {
         let beyond = (self.beyond > 0).then(|| (vec![attribute("otel.metric.overflow", Value::BoolValue(true))], self.beyond));
         self.sums.iter().map(|(key, sum)| (attributes(key), *sum)).chain(beyond).collect()
     }
@@ -86,7 +89,7 @@ impl Totals {
         let lost = self.lost.points(|hop| vec![text("agentsh.lost.hop", hop.as_str())]);
         let file = direction("disk.io.direction", ("read", self.file_read), ("write", self.file_written));
         let network = direction("network.io.direction", ("transmit", self.network_sent), ("receive", self.network_received));
-        let sum = |name: &str, unit: &str, description: &str, points: Vec<(Vec<KeyValue>, u64)>| Metric {
+        let sum = |name: &str, unit: &str, description: &str, points: Points| Metric {
             name: name.to_owned(),
             description: description.to_owned(),
             unit: unit.to_owned(),
@@ -97,7 +100,7 @@ impl Totals {
                 is_monotonic: true,
             })),
         };
-        let all: [(&str, &str, &str, Vec<(Vec<KeyValue>, u64)>); 5] = [
+        let all: [(&str, &str, &str, Points); 5] = [
             ("agentsh.events", "{event}", "Events delivered", kinds),
             ("agentsh.decisions", "{decision}", "Policy decisions among them", decisions),
             ("agentsh.events.lost", "{event}", "Events that could not be recorded", lost),

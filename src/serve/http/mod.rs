@@ -10,6 +10,7 @@ mod routes;
 mod server;
 pub mod sessions;
 mod state;
+mod trace;
 
 pub use crate::serve::listen::NotLoopback;
 pub use config::HttpConfig;

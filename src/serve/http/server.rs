@@ -13,6 +13,7 @@ use super::config::HttpConfig;
 use super::connection::{Bounded, ClientAddr};
 use super::routes::router;
 use super::state::HttpState;
+use super::trace::spans;
 use crate::serve::listen::{NotLoopback, checked};
 
 /// Why the HTTP service did not start. Nothing listens.
@@ -63,7 +64,7 @@ impl HttpServer {
         let (stop, mut stopped) = watch::channel(false);
         let (cut, is_cut) = watch::channel(false);
         let listener = Bounded::new(listener, state.admission.guard.clone(), is_cut);
-        let service = axum::serve(listener, router(state).into_make_service_with_connect_info::<ClientAddr>())
+        let service = axum::serve(listener, spans(router(state)).into_make_service_with_connect_info::<ClientAddr>())
             .with_graceful_shutdown(async move {
                 // An error means that the server was dropped.
                 let _ = stopped.wait_for(|stopped| *stopped).await;

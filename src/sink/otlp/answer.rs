@@ -103,7 +103,7 @@ pub(super) fn grpc(status: &Status) -> Fault {
         Code::InvalidArgument => Fault::Refused { reason, doubtful: false },
         Code::FailedPrecondition | Code::AlreadyExists => Fault::Refused { reason, doubtful: true },
         Code::Unauthenticated | Code::PermissionDenied => Fault::Misconfigured {
-            reason: format!("the collector does not accept us ({reason}): see `sinks.otlp.headers` and `cert`"),
+            reason: format!("the collector does not accept us ({reason}): see `sinks.otlp.headers` and `cert_file`"),
         },
         Code::Unimplemented | Code::NotFound => Fault::Misconfigured {
             reason: format!(
@@ -164,7 +164,7 @@ pub(super) fn http(status: u16, retry_after: Option<u64>, said: &str) -> Fault {
         408 | 425 => Fault::Later { reason, after: retry_after.map(Duration::from_secs) },
         400 | 413 | 422 => Fault::Refused { reason, doubtful: false },
         401 | 403 | 407 => Fault::Misconfigured {
-            reason: format!("the collector does not accept us ({reason}): see `sinks.otlp.headers` and `cert`"),
+            reason: format!("the collector does not accept us ({reason}): see `sinks.otlp.headers` and `cert_file`"),
         },
         300..=399 | 404 | 405 | 415 => Fault::Misconfigured {
             reason: format!("this is no address of a collector ({reason}): see `sinks.otlp.endpoint`, `protocol` and `signals`"),

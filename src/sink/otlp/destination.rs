@@ -1,10 +1,7 @@
 //! `OtlpDestination`: pages of the journal become requests, and an answer becomes a safe seq.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Instant;
-
-use http::Uri;
 
 use super::client::Client;
 use super::config::{OtlpConfig, OtlpConfigError, Signal, pairs};
@@ -20,7 +17,7 @@ use crate::sink::{DeliverError, Destination, Flush};
 /// A collector.
 pub struct OtlpDestination {
     config: OtlpConfig,
-    journal: PathBuf,
+    data_dir: DataDir,
     frame: Frame,
     client: Option<Client>,
     tracer: Tracer,
@@ -39,33 +36,23 @@ struct Sums {
 }
 
 impl OtlpDestination {
-    /// The collector that the configuration names. It is not spoken to before the first event.
-    ///
-    /// # Errors
-    /// [`OtlpConfigError`] when the configuration cannot work.
-    pub fn new(config: OtlpConfig, data_dir: &DataDir) -> Result<Self, OtlpConfigError> {
-        if config.signals.is_empty() {
-            return Err(OtlpConfigError::NoSignals);
-        }
-        let uri: Option<Uri> = config.endpoint.parse().ok();
-        let usable = uri.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some());
-        if !usable {
-            return Err(OtlpConfigError::Endpoint { endpoint: config.endpoint });
-        }
-        pairs("headers", &config.headers)?;
-        let attributes: BTreeMap<String, String> = pairs("resource_attributes", &config.resource_attributes)?;
+    /// The collector that the configuration names. It is not spoken to before the first event; what is wrong with the configuration is said
+    /// then.
+    #[must_use]
+    pub fn new(config: OtlpConfig, data_dir: DataDir) -> Self {
+        let attributes: BTreeMap<String, String> = pairs("resource_attributes", &config.resource_attributes).unwrap_or_default();
         let host = nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let limits = Limits { items: config.max_batch_events.max(1), bytes: config.max_batch_bytes };
-        Ok(Self {
+        Self {
             frame: Frame::new(&otel::resource(&host, &attributes), &otel::scope()),
-            journal: data_dir.journal(),
+            data_dir,
             client: None,
             tracer: Tracer::new(Bounds::default()),
             outbox: Outbox::new(limits),
             folded: 0,
             sums: Sums { totals: Totals::default(), since: clock::now(), sent: clock::instant(), changed: false },
             config,
-        })
+        }
     }
 
     fn sends(&self, signal: Signal) -> bool {
@@ -142,7 +129,8 @@ fn misconfigured(error: OtlpConfigError) -> DeliverError {
 
 impl Destination for OtlpDestination {
     async fn resume(&mut self, cursor: u64) -> Result<u64, DeliverError> {
-        self.tracer = tracer_at(&self.journal, cursor, Bounds::default())
+        self.config.check().map_err(misconfigured)?;
+        self.tracer = tracer_at(&self.data_dir.journal(), cursor, Bounds::default())
             .map_err(|error| DeliverError::Unavailable { reason: error.to_string(), retry_after: None })?;
         self.folded = cursor;
         Ok(cursor)

@@ -1,4 +1,4 @@
-//! OTLP/gRPC.
+//! OTLP over gRPC: one connection, one call at a time.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ impl GrpcClient {
         if secure {
             let settings = tls::for_grpc(config)?;
             endpoint =
-                endpoint.tls_config(settings).map_err(|error| OtlpConfigError::Tls { key: "ca", reason: whole(&error) })?;
+                endpoint.tls_config(settings).map_err(|error| OtlpConfigError::Tls { key: "ca_file", reason: whole(&error) })?;
         }
         let mut grpc = Grpc::new(endpoint.connect_lazy()).max_decoding_message_size(MOST_RESPONSE_BYTES);
         match config.compression {

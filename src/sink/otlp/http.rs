@@ -1,4 +1,4 @@
-//! OTLP/HTTP with protobuf bodies.
+//! OTLP over HTTP, with protobuf bodies.
 
 use std::io::Write as _;
 
@@ -8,7 +8,7 @@ use reqwest::{Client, Response, Url};
 use super::answer::{self, Fault, Taken};
 use super::client::whole;
 use super::config::{Compression, OtlpConfig, OtlpConfigError, Signal, pairs};
-use super::tls;
+use crate::sink::tls::{self, install_crypto};
 
 /// What is read of an answer. More is nobody's to read.
 const MOST_RESPONSE_BYTES: usize = 64 << 10;
@@ -40,14 +40,20 @@ impl HttpClient {
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
         // A redirect would carry the events and the keys somewhere else; a proxy of the environment is for the session's commands.
-        let builder = Client::builder()
+        let mut builder = Client::builder()
             .default_headers(headers)
             .timeout(config.timeout.duration())
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
-            .user_agent(concat!("agentsh/", env!("CARGO_PKG_VERSION")))
-            .tls_backend_preconfigured(tls::for_http(config, base.scheme() == "https")?);
-        let client = builder.build().map_err(|error| OtlpConfigError::Tls { key: "ca", reason: whole(&error) })?;
+            .user_agent(concat!("agentsh/", env!("CARGO_PKG_VERSION")));
+        let wrong = |reason| OtlpConfigError::Tls { key: "ca_file", reason };
+        install_crypto();
+        if base.scheme() == "https" {
+            let settings =
+                tls::client(config.ca_file.as_deref(), config.cert_file.as_ref(), config.key_file.as_ref()).map_err(wrong)?;
+            builder = builder.tls_backend_preconfigured((*settings).clone());
+        }
+        let client = builder.build().map_err(|error| wrong(whole(&error)))?;
         Ok(Self { client, base, compression: config.compression })
     }
 

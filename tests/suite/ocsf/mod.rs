@@ -4,6 +4,6 @@ mod command_line;
 mod golden_records;
 mod page;
 mod properties;
-mod records;
-mod schemas;
+pub mod records;
+pub mod schemas;
 mod validation;

@@ -111,5 +111,5 @@ fn a_request_that_has_a_place_keeps_it_and_without_demand_none_is_added() {
     let head = requested(&place, Some("inject"), &format!("traceparent: {GIVEN}\\r\\n"));
     assert_eq!(traceparent(&head), Some(GIVEN));
     assert_eq!(traceparent(&requested(&Place::new(), None, "")), None);
-    assert_eq!(traceparent(&requested(&Place::new(), Some("off"), "")), None);
+    assert_eq!(traceparent(&requested(&Place::new(), Some("none"), "")), None);
 }

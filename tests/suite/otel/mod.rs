@@ -1,12 +1,13 @@
 //! OpenTelemetry: log records, spans, collectors that misbehave.
 
-mod collector;
+pub mod collector;
 mod context;
 mod conventions;
-mod delivery;
+pub mod delivery;
 mod faults;
 mod golden;
 mod injection;
+mod killing;
 mod recorded;
-mod rig;
+pub mod rig;
 mod spans;

@@ -4,6 +4,7 @@ mod client;
 mod failures;
 mod finish;
 mod framing;
+mod latencies;
 mod names;
 mod origin;
 mod recording;

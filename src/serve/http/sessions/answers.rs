@@ -6,7 +6,6 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::event::trace::TraceParent;
-
 use crate::serve::http::routes::answer;
 use crate::serve::sessions::SessionError;
 
