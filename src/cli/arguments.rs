@@ -7,6 +7,7 @@ use super::doctor::DoctorArgs;
 use super::events::EventsArgs;
 use super::journal::JournalCommand;
 use super::policy::PolicyCommand;
+use super::sinks::SinksCommand;
 use super::verify::VerifyArgs;
 
 /// A flight recorder for AI agents and any other command
@@ -39,6 +40,9 @@ pub(super) enum Command {
     /// How the journal stands; its key, a signed checkpoint, a rebuild
     #[command(subcommand)]
     Journal(JournalCommand),
+    /// How the sinks of the configuration stand, and what was refused
+    #[command(subcommand)]
+    Sinks(SinksCommand),
     /// Check a policy, or print the built-in one
     #[command(subcommand)]
     Policy(PolicyCommand),

@@ -1,9 +1,10 @@
-//! `agentsh events`: prints the events of a filter, as a table, JSON, JSON lines or CSV, once or as they come.
+//! `agentsh events`: prints the events of a filter, as a table, JSON, JSON lines, CSV or OCSF records, once or as they come.
 
 mod args;
 mod csv;
 mod describe;
 mod line;
+mod ocsf;
 mod printer;
 mod table;
 

@@ -14,6 +14,7 @@ pub mod output;
 pub mod policy;
 mod run;
 mod server;
+pub mod sinks;
 pub mod verify;
 
 pub use dispatch::main;

@@ -5,12 +5,14 @@
 
 mod filter;
 mod reader;
+mod sinks;
 mod status;
 mod time;
 mod words;
 
 pub use filter::{Filter, Limit};
 pub use reader::{Reader, SessionError, Verdict};
+pub use sinks::{DeadLetter, SinkStatus};
 pub use status::{Accounts, CheckpointStatus, IntakeStatus, JournalStatus, SessionCounts, status};
 pub use time::{TimeError, parse_time};
 pub use words::{UnknownWord, decision, family, kind};

@@ -21,6 +21,8 @@ pub enum Format {
     Jsonl,
     /// RFC 4180 with a header; lines end with a line feed alone.
     Csv,
+    /// One OCSF 1.8.0 record on each line (docs/ocsf.md).
+    Ocsf,
 }
 
 /// `agentsh events`: print what was recorded.

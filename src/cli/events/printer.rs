@@ -1,4 +1,4 @@
-//! `Printer`: the four forms behind one face, and the counting of what is printed.
+//! `Printer`: the five forms behind one face, and the counting of what is printed.
 
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use super::args::{EventsArgs, Format};
 use super::csv;
 use super::line::Layout;
+use super::ocsf::Records;
 use super::table::Table;
 use crate::cli::output::Output;
 use crate::encode::json;
@@ -23,6 +24,7 @@ enum Form {
     Json,
     Jsonl,
     Csv,
+    Ocsf(Records),
 }
 
 /// Prints events in one form, and stops at the limit.
@@ -50,6 +52,7 @@ impl Printer {
             Format::Json => Form::Json,
             Format::Jsonl => Form::Jsonl,
             Format::Csv => Form::Csv,
+            Format::Ocsf => Form::Ocsf(Records::default()),
         };
         Self { form, raw: args.raw, first, printed: 0 }
     }
@@ -63,7 +66,7 @@ impl Printer {
     pub(super) const fn rows_for_an_item(&self) -> u64 {
         match self.form {
             Form::Table(_) if !self.raw => 2,
-            Form::Table(_) | Form::Json | Form::Jsonl | Form::Csv => 1,
+            Form::Table(_) | Form::Json | Form::Jsonl | Form::Csv | Form::Ocsf(_) => 1,
         }
     }
 
@@ -85,7 +88,7 @@ impl Printer {
             (Form::Json, 0) => "[\n",
             (Form::Json, _) => ",\n",
             (Form::Csv, 0) => csv::HEADER,
-            (Form::Table(_) | Form::Jsonl | Form::Csv, _) => "",
+            (Form::Table(_) | Form::Jsonl | Form::Csv | Form::Ocsf(_), _) => "",
         };
         out.write_all(separator.as_bytes())?;
         self.printed += match &mut self.form {
@@ -101,6 +104,10 @@ impl Printer {
             }
             Form::Csv => {
                 out.write_all(csv::record(&event).as_bytes())?;
+                1
+            }
+            Form::Ocsf(records) => {
+                records.write(reader, &event, out)?;
                 1
             }
         };
@@ -125,7 +132,7 @@ impl Printer {
             (Form::Json, 0) => "[]\n",
             (Form::Json, _) => "\n]\n",
             (Form::Csv, 0) => csv::HEADER,
-            (Form::Table(_) | Form::Jsonl | Form::Csv, _) => "",
+            (Form::Table(_) | Form::Jsonl | Form::Csv | Form::Ocsf(_), _) => "",
         };
         Ok(out.write_all(closing.as_bytes())?)
     }

@@ -121,11 +121,10 @@ pub(super) fn requested(event: &Event, p: &HttpRequest) -> Body {
         .maybe("referrer", header(&p.headers, "referer"))
         .maybe("body_length", p.body_size.map(long));
     let body = Body::new(Class::Http, activity).fields(
-        Object::new().with("http_request", request).with("dst_endpoint", endpoint(Some(&p.host), None, Some(p.port))).maybe(
-            "connection_info",
-            p.connection
-                .map(|uid| Object::new().with("direction_id", 2).with("direction", "Outbound").with("uid", uid.to_string())),
-        ),
+        Object::new()
+            .with("http_request", request)
+            .with("dst_endpoint", endpoint(Some(&p.host), None, Some(p.port)))
+            .maybe("connection_info", carrier(p.connection)),
     );
     if activity == 99 { body.called(&p.method) } else { body }
 }
@@ -153,10 +152,6 @@ pub(super) fn answered(event: &Event, p: &HttpResponse) -> Body {
             .maybe("status_detail", p.error.as_deref())
             .with("traffic", traffic(p.request_bytes, p.response_bytes))
             .with("duration", millis(p.duration_us))
-            .maybe(
-                "connection_info",
-                p.connection
-                    .map(|uid| Object::new().with("direction_id", 2).with("direction", "Outbound").with("uid", uid.to_string())),
-            ),
+            .maybe("connection_info", carrier(p.connection)),
     )
 }

@@ -1,5 +1,6 @@
 //! `Carrier`: the loop itself.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use tokio::sync::watch;
 
 use super::trouble::Trouble;
 use super::{Delivery, Step};
-use crate::event::{SinkRecovered, SinkStalled};
+use crate::event::{Kind, SinkRecovered, SinkStalled};
 use crate::journal::{Bell, Condition, CursorStore, DeadLetterRow, Page, ReaderStore, StoreError};
 use crate::runtime::clock;
 use crate::runtime::metrics::{Counter, Gauge, metrics};
@@ -191,8 +192,12 @@ impl<D: Destination> Carrier<D> {
     async fn resume(&mut self) -> Result<(), Told> {
         let (cursor, head) = loop {
             let found = self.cursors.get(&self.cursor_name).and_then(|cursor| Ok((cursor, self.reader.head()?)));
-            match found {
-                Ok(found) => break found,
+            match found.and_then(|found| Ok((found, self.told_before()?))) {
+                Ok((found, told)) => {
+                    self.gauges.stalled.set(u64::from(told.is_some()));
+                    self.trouble = told;
+                    break found;
+                }
                 Err(error) => self.failed(unreadable(&error)).await?,
             }
         };
@@ -218,6 +223,20 @@ impl<D: Destination> Carrier<D> {
         self.keep_cursor().await
     }
 
+    /// The stall that the journal's last word on this sink is: its end is still to be told.
+    fn told_before(&self) -> Result<Option<Trouble>, StoreError> {
+        let mut since = None;
+        let kinds = [Condition::Kinds(vec![Kind::SinkStalled, Kind::SinkRecovered])];
+        self.reader.rows::<StoreError>(0, &kinds, None, |row| {
+            if row.columns.subject == Some(self.name.as_str()) {
+                since = (row.columns.kind == Kind::SinkStalled.as_str()).then_some(row.columns.time_us);
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        let ago = |since: i64| u64::try_from(clock::now().as_micros().saturating_sub(since)).unwrap_or(0);
+        Ok(since.map(|since| Trouble::told(Duration::from_micros(ago(since)))))
+    }
+
     /// Reads the next page; returns the head from before.
     async fn read(&mut self, page: &mut Page) -> Result<u64, Told> {
         loop {
@@ -237,6 +256,7 @@ impl<D: Destination> Carrier<D> {
 
     /// Asks until the destination does it; returns the safe seq.
     async fn insist(&mut self, call: Call<'_>) -> Result<u64, Told> {
+        let mut failed_here = false;
         loop {
             let answer = match call {
                 Call::Resume(cursor) => self.destination.resume(cursor).await,
@@ -247,6 +267,7 @@ impl<D: Destination> Carrier<D> {
                 Ok(safe) => (safe, Vec::new()),
                 Err(DeliverError::Refused { refused, safe }) => (safe, refused),
                 Err(error @ (DeliverError::Unavailable { .. } | DeliverError::Misconfigured { .. })) => {
+                    failed_here = true;
                     self.failed(error).await?;
                     continue;
                 }
@@ -256,7 +277,10 @@ impl<D: Destination> Carrier<D> {
                 self.gauges.delivered.add(u64::try_from(count).unwrap_or(u64::MAX));
             }
             self.bury(refused);
-            self.recovered();
+            // Having a place to begin at is not delivering, unless it was what failed.
+            if failed_here || !matches!(call, Call::Resume(_)) {
+                self.recovered();
+            }
             return Ok(safe);
         }
     }

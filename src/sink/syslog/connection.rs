@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -83,7 +83,7 @@ impl Connection {
     }
 
     /// Reads what the peer says, which is nothing but the end.
-    async fn still_open(&mut self) -> io::Result<()> {
+    pub(super) async fn still_open(&mut self) -> io::Result<()> {
         let mut bytes = [0; 256];
         std::future::poll_fn(|context| {
             loop {
@@ -112,11 +112,29 @@ impl Connection {
         }
     }
 
-    /// Says goodbye.
-    pub(super) async fn close(mut self) {
-        let _the_peer_may_be_gone = match &mut self {
-            Self::Plain(stream) => Pin::new(stream).shutdown().await,
-            Self::Encrypted(stream) => stream.shutdown().await,
-        };
+    /// Says that nothing more comes and waits for the peer to close too, which it does in order only when it has read everything: with
+    /// unread bytes its kernel resets the connection.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(super) async fn close(mut self) -> io::Result<()> {
+        match &mut self {
+            Self::Plain(stream) => stream.shutdown().await?,
+            Self::Encrypted(stream) => stream.shutdown().await?,
+        }
+        let mut bytes = [0; 256];
+        loop {
+            let read = match &mut self {
+                Self::Plain(stream) => stream.read(&mut bytes).await,
+                Self::Encrypted(stream) => stream.read(&mut bytes).await,
+            };
+            match read {
+                // Many close a TLS connection without a word of TLS (RFC 5425 §4.4 asks for it).
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+                Ok(0) => return Ok(()),
+                Ok(_something) => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 }

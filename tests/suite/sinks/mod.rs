@@ -1,6 +1,10 @@
 //! The deliver loop and the simple places: JSON Lines, webhook, syslog, NATS.
 
 mod delivering;
+mod http;
 mod jsonl;
 mod killing;
-mod rig;
+pub mod rig;
+mod serving;
+mod syslog;
+mod webhook;
