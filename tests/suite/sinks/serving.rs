@@ -80,7 +80,13 @@ fn a_server_delivers_what_others_record_and_says_how_its_sinks_stand() {
     let peer = Peer::start(move |request| {
         down -= 1;
         let bad = request.events().iter().any(|(seq, _)| *seq == 3);
-        if down >= 0 { Reply::status(503) } else if bad { Reply::with(422, "", "no") } else { Reply::status(200) }
+        if down >= 0 {
+            Reply::status(503)
+        } else if bad {
+            Reply::with(422, "", "no")
+        } else {
+            Reply::status(200)
+        }
     });
     let config = scratch.path().join("config.yaml");
     let text = format!(
