@@ -27,8 +27,8 @@ pub enum GateError {
 
 /// Many producers, one consumer: the interceptors' side. The consumer is the journal's writer, which drains [`EventChannel::intake`].
 pub struct EventChannel {
-    intake: Arc<Intake>,
-    config: ChannelConfig,
+    pub(super) intake: Arc<Intake>,
+    pub(super) config: ChannelConfig,
 }
 
 /// Bytes of scratch memory that a thread keeps; what a larger event needed is given back.

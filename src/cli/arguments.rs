@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::doctor::DoctorArgs;
 use super::events::EventsArgs;
 use super::journal::JournalCommand;
+use super::keys::KeysCommand;
 use super::policy::PolicyCommand;
 use super::verify::VerifyArgs;
 
@@ -42,16 +43,22 @@ pub(super) enum Command {
     /// Check a policy, or print the built-in one
     #[command(subcommand)]
     Policy(PolicyCommand),
-    /// Keep the journal open and answer health checks and metrics over HTTP
+    /// Keep the journal open and answer over HTTP and gRPC
     Server(ServerArguments),
+    /// Who may use the server: make, list and revoke keys
+    #[command(subcommand)]
+    Keys(KeysCommand),
 }
 
 /// `agentsh server`.
 #[derive(Debug, clap::Args)]
 pub(super) struct ServerArguments {
-    /// Address to listen on; loopback only [default: server.http.addr of the configuration, else 127.0.0.1:8080]
+    /// Address of the HTTP service [default: server.http.addr of the configuration, else 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(super) addr: Option<std::net::SocketAddr>,
+    /// Address of the gRPC service, and that there is one [default: server.grpc of the configuration]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(super) grpc: Option<std::net::SocketAddr>,
 }
 
 /// `agentsh run`.

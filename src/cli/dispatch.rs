@@ -8,7 +8,7 @@ use clap::Parser as _;
 
 use super::arguments::{Arguments, Command};
 use super::output::{FAILED, on_standard_output};
-use super::{demo, doctor, events, journal, policy, run, server, verify};
+use super::{demo, doctor, events, journal, keys, policy, run, server, verify};
 use crate::app::{self, BlockedSignals, launch};
 use crate::config::{Config, Environment, PolicyChoice};
 use crate::query::DataDir;
@@ -77,7 +77,11 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
             on_standard_output(no_color, |out| doctor::run(&arguments, &data_dir, &policy, out))
         }
         Command::Policy(command) => policy::run(command),
-        Command::Server(arguments) => server::run(&arguments, config)?,
+        Command::Keys(command) => {
+            let file = app::keys::key_file(&config);
+            on_standard_output(no_color, |out| keys::run(&command, &file, out))
+        }
+        Command::Server(arguments) => server::run(&arguments, config, &environment)?,
     };
     Ok(code)
 }

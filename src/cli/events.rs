@@ -31,7 +31,7 @@ pub fn run(args: &EventsArgs, data_dir: &DataDir, out: &mut Output<'_>) -> anyho
     let zone = TimeZone::system();
     let mut filter = args.filter.to_filter(clock::now(), &zone)?;
     let reader = Reader::open(data_dir)?;
-    filter.session = filter.session.map(|name| reader.session(&name)).transpose()?;
+    filter.sessions = filter.sessions.iter().map(|name| reader.session(name)).collect::<Result<_, _>>()?;
     let printer = Printer::new(args, &filter, zone, reader.head()?, out);
     let printed =
         if args.follow { follow(data_dir, &reader, &filter, printer, out) } else { once(&reader, &filter, printer, out) };

@@ -10,6 +10,7 @@ mod dispatch;
 pub mod doctor;
 pub mod events;
 pub mod journal;
+pub mod keys;
 pub mod output;
 pub mod policy;
 mod run;

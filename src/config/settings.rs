@@ -12,7 +12,10 @@ use crate::capture::exec::ExecConfig;
 use crate::capture::fuse::{AuditConfig, FuseConfig};
 use crate::capture::proxy::ProxyConfig;
 use crate::journal::JournalConfig;
+use crate::runtime::units::Millis;
 use crate::serve::ServerConfig;
+use crate::serve::auth::AuthConfig;
+use crate::sink::SinksConfig;
 
 /// The name of the policy that is part of the program.
 pub(super) const BUILT_IN: &str = "built-in";
@@ -26,6 +29,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// What the server answers, and where.
     pub server: ServerConfig,
+    /// Who may use the server.
+    pub auth: AuthConfig,
     /// Which policy is in force.
     pub policies: PoliciesConfig,
     /// How events are kept.
@@ -34,6 +39,8 @@ pub struct Config {
     pub sandbox: SandboxConfig,
     /// How much is on record.
     pub audit: AuditConfig,
+    /// Where events are delivered to.
+    pub sinks: SinksConfig,
     /// Where the server's own traces go.
     pub telemetry: TelemetryConfig,
     /// The file that was read; absent when there was none.
@@ -107,7 +114,24 @@ impl Config {
             absolute("data_dir", &config.data_dir)?
         };
         config.policies.dir = config.policies.dir.map(|dir| absolute("policies.dir", &dir)).transpose()?;
-        for (key, value, least, most) in config.ranges() {
+        config.auth.keys_file = config.auth.keys_file.map(|file| absolute("auth.keys_file", &file)).transpose()?;
+        let tls = &mut config.server.grpc.tls;
+        for (key, file) in [
+            ("server.grpc.tls.cert", &mut tls.cert),
+            ("server.grpc.tls.key", &mut tls.key),
+            ("server.grpc.tls.client_ca", &mut tls.client_ca),
+        ] {
+            *file = file.take().map(|file| absolute(key, &file)).transpose()?;
+        }
+        for (key, path) in config.sinks.paths() {
+            *path = absolute(key, path)?;
+        }
+        let variable = |name: &str| environment.get(name).and_then(|value| value.to_str()).map(str::to_owned);
+        config.sinks.parquet.s3 = config.sinks.parquet.s3.map(|s3| s3.or_environment(variable));
+        if let Some((key, what)) = config.sinks.fault() {
+            return Err(loaded.fault(key, Problem::Invalid { key: key.to_owned(), what }));
+        }
+        for (key, value, least, most) in config.ranges().into_iter().chain(config.sinks.ranges()) {
             if !(least..=most).contains(&value) {
                 return Err(loaded.fault(key, Problem::OutOfRange { key, value, least, most }));
             }
@@ -120,13 +144,24 @@ impl Config {
 impl Config {
     /// Numbers that do harm outside of a range: key, value, least, most. An intake below 64 KiB is smaller than a session's first
     /// events; threads beyond a few are only memory.
-    fn ranges(&self) -> [(&'static str, u64, u64, u64); 4] {
+    fn ranges(&self) -> [(&'static str, u64, u64, u64); 13] {
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let millis = |time: Millis| u64::try_from(time.duration().as_millis()).unwrap_or(u64::MAX);
+        let grpc = &self.server.grpc;
         [
             ("journal.intake_bytes", self.journal.intake_bytes, 64 << 10, 1 << 30),
             ("journal.commit_events", self.journal.commit_events, 1, 1_000_000),
             ("sandbox.fuse.threads", count(self.sandbox.fuse.threads), 1, 256),
             ("sandbox.network.max_connections", count(self.sandbox.network.max_connections), 1, 65_536),
+            ("server.grpc.max_message_bytes", grpc.max_message_bytes, 64 << 10, 1 << 30),
+            ("server.grpc.max_header_bytes", grpc.max_header_bytes, 4 << 10, 1 << 20),
+            ("server.grpc.max_streams", grpc.max_streams, 1, 65_536),
+            ("server.grpc.max_connections", grpc.max_connections, 1, 65_536),
+            ("server.grpc.keepalive_interval", millis(grpc.keepalive_interval), 1_000, 86_400_000),
+            ("server.grpc.keepalive_timeout", millis(grpc.keepalive_timeout), 1_000, 600_000),
+            ("server.grpc.handshake_timeout", millis(grpc.handshake_timeout), 100, 600_000),
+            ("server.grpc.request_timeout", millis(grpc.request_timeout), 100, 86_400_000),
+            ("server.grpc.ingest_window", grpc.ingest_window, 1, 1_000_000),
         ]
     }
 }

@@ -92,6 +92,12 @@ fn every_sample_has_exactly_the_labels_of_its_metric() {
     let metrics = Metrics::new();
     metrics.events_lost.of("intake").add(1);
     metrics.reader_lag.of("detect").set(3);
+    for counter in [&metrics.sink_delivered, &metrics.sink_retries, &metrics.sink_dead_letters] {
+        counter.of("jsonl").add(1);
+    }
+    for gauge in [&metrics.sink_behind, &metrics.sink_age, &metrics.sink_stalled] {
+        gauge.of("jsonl").set(1);
+    }
     metrics.journal_decisions.of(Decision::Deny).of("secrets").add(1);
     metrics.journal_losses.of("intake").add(1);
     metrics.journal_detections.of("T1059").add(1);

@@ -12,6 +12,8 @@ use super::line::Layout;
 use super::ocsf::Records;
 use super::table::Table;
 use crate::cli::output::Output;
+use crate::encode::json;
+use crate::event::JournaledEvent;
 use crate::query::{Filter, JournalRow, Limit, Reader};
 
 /// The least columns of a position.
@@ -92,13 +94,12 @@ impl Printer {
         self.printed += match &mut self.form {
             Form::Table(table) => table.push(reader, event, out)?,
             Form::Json => {
-                out.write_all(serde_json::to_string(&event)?.as_bytes())?;
+                out.write_all(&line(&event)?)?;
                 1
             }
             Form::Jsonl => {
-                let mut line = serde_json::to_string(&event)?;
-                line.push('\n');
-                out.write_all(line.as_bytes())?;
+                out.write_all(&line(&event)?)?;
+                out.write_all(b"\n")?;
                 1
             }
             Form::Csv => {
@@ -135,4 +136,10 @@ impl Printer {
         };
         Ok(out.write_all(closing.as_bytes())?)
     }
+}
+
+fn line(event: &JournaledEvent) -> anyhow::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    json::put(event, &mut line)?;
+    Ok(line)
 }

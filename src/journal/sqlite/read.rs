@@ -8,6 +8,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
 use super::connection::{open_reader, store_errors};
+use super::consumers::{self, ConsumerRow};
 use super::filter::{Condition, select};
 use super::migrate::{check_before_touching, check_opened};
 use super::row::{JournalRow, Page, UnreadableRow};
@@ -196,6 +197,24 @@ impl ReaderStore {
     /// What SQLite says.
     pub fn first(&self) -> Result<u64, StoreError> {
         store_errors(self.connection.query_row("SELECT coalesce(min(seq), 0) FROM events", [], |row| row.get(0)))
+    }
+
+    /// `seq` of the first event that was seen at or after `time_us`. Reads through the journal: times need not ascend, where several
+    /// recorders or sensors write.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn first_since(&self, time_us: i64) -> Result<Option<u64>, StoreError> {
+        let sql = "SELECT seq FROM events WHERE time_us >= ?1 ORDER BY seq LIMIT 1";
+        store_errors(self.connection.query_row(sql, [time_us], |row| row.get(0)).optional())
+    }
+
+    /// The named consumers, by name.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn consumers(&self) -> Result<Vec<ConsumerRow>, StoreError> {
+        self.list(&format!("SELECT {} FROM consumers ORDER BY name", consumers::COLUMNS), consumers::row)
     }
 
     /// How many rows of each kind meet all conditions.

@@ -89,6 +89,18 @@ table! {
         "The last seq that a signed checkpoint covers.";
     reader_lag: ByName<Gauge> = ByName::default(), "agentsh_reader_lag_events", "events", ["reader"],
         "Events between a reader's cursor and the head of the journal.";
+    sink_delivered: ByName<Counter> = ByName::default(), "agentsh_sink_delivered_total", "events", ["sink"],
+        "Events that this process has handed to a sink and that it has taken.";
+    sink_behind: ByName<Gauge> = ByName::default(), "agentsh_sink_behind_events", "events", ["sink"],
+        "Events between the last one that is safely with a sink's peer and the head of the journal.";
+    sink_age: ByName<Gauge> = ByName::default(), "agentsh_sink_oldest_undelivered_seconds", "seconds", ["sink"],
+        "Age of the oldest event that is not safely with a sink's peer; 0 when there is none.";
+    sink_retries: ByName<Counter> = ByName::default(), "agentsh_sink_retries_total", "attempts", ["sink"],
+        "Attempts to deliver that did not succeed and were made again.";
+    sink_dead_letters: ByName<Counter> = ByName::default(), "agentsh_sink_dead_letters_total", "events", ["sink"],
+        "Events that a sink's peer refused for good; `agentsh sinks dead-letters` lists them.";
+    sink_stalled: ByName<Gauge> = ByName::default(), "agentsh_sink_stalled", "1", ["sink"],
+        "1 while a sink cannot deliver, as its sink_stalled event says; else 0.";
     journal_events: By<Kind, Counter> = By::new(Counter::default), "agentsh_journal_events_total", "events", ["kind"],
         "Events in the journal, whoever recorded them, counted from its beginning; the server counts.";
     journal_decisions: By<Decision, ByName<Counter>> = By::new(|| ByName::at_most(RULES)), "agentsh_journal_decisions_total",
@@ -104,8 +116,22 @@ table! {
         "Recorders that have the journal open, this process included; one that was killed counts until its intake is drained.";
     recorders_waiting: Gauge = Gauge::default(), "agentsh_recorders_waiting_events", "events", [],
         "Events that live recorders had accepted and not yet committed at their last commit, all of them together.";
+    subscribers: Gauge = Gauge::default(), "agentsh_subscribers", "streams", [],
+        "Streams of events that are open now.";
+    stream_batches: Counter = Counter::default(), "agentsh_stream_batches_total", "batches", [],
+        "Batches of events that were handed to subscribers.";
+    stream_events: Counter = Counter::default(), "agentsh_stream_events_total", "events", [],
+        "Events that were handed to subscribers, each counted for each of them.";
+    stream_blocks: ByWord<Counter> = ByWord::new(&["live", "cached", "read"], Counter::default), "agentsh_stream_blocks_total",
+        "blocks", ["source"], "Blocks of events that subscribers took: as they came, from memory, or read from the journal for it.";
+    filter_errors: Counter = Counter::default(), "agentsh_filter_errors_total", "events", [],
+        "Events on which a CEL expression failed, which counts as no match.";
     intakes_drained: Counter = Counter::default(), "agentsh_intakes_drained_total", "intakes", [],
         "Intakes of recorders that died, which this process drained into the journal.";
+    calls_refused: ByWord<Counter> = ByWord::new(SERVICES, Counter::default), "agentsh_calls_refused_total", "calls", ["service"],
+        "Calls that were refused for want of a key or a role.";
+    ingested_events: ByName<Counter> = ByName::default(), "agentsh_ingested_events_total", "events", ["sensor"],
+        "Events of sensors that were handed to the channel, those that an operation was asked about with them.";
     process_start: Gauge = Gauge::default(), "agentsh_process_start_time_seconds", "seconds", [],
         "When this process started, in seconds since 1970.";
     build_info: ByWord<Gauge> = ByWord::new(&[env!("CARGO_PKG_VERSION")], Gauge::default), "agentsh_build_info", "1", ["version"],
@@ -123,6 +149,9 @@ const SESSION_STATES: &[&str] = &["open", "ended"];
 
 /// The words of `journal.durability`.
 const DURABILITIES: &[&str] = &["buffered", "crash_safe", "durable"];
+
+/// The services that ask for keys.
+const SERVICES: &[&str] = &["grpc", "http"];
 
 /// Microseconds: fine around the 5 µs of an append, coarse around the milliseconds of a sync.
 const LATENCY: &[u64] =

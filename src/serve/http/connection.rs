@@ -7,11 +7,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::serve::Listener;
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, Sleep, sleep};
+
+use crate::serve::listen::SessionGuard;
 
 /// Connections at once. A further one waits in the kernel's backlog until one ends.
 const CONNECTIONS: usize = 256;
@@ -23,13 +26,35 @@ const SILENCE: Duration = Duration::from_secs(60);
 pub(super) struct Bounded {
     listener: TcpListener,
     permits: Arc<Semaphore>,
+    guard: SessionGuard,
     cut: watch::Receiver<bool>,
+}
+
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ClientAddr(pub(super) SocketAddr);
+
+impl Connected<IncomingStream<'_, Bounded>> for ClientAddr {
+    fn connect_info(stream: IncomingStream<'_, Bounded>) -> Self {
+        Self(*stream.remote_addr())
+    }
 }
 
 impl Bounded {
     /// Connections end as soon as `cut` becomes true.
-    pub(super) fn new(listener: TcpListener, cut: watch::Receiver<bool>) -> Self {
-        Self { listener, permits: Arc::new(Semaphore::new(CONNECTIONS)), cut }
+    pub(super) fn new(listener: TcpListener, guard: SessionGuard, cut: watch::Receiver<bool>) -> Self {
+        Self { listener, permits: Arc::new(Semaphore::new(CONNECTIONS)), guard, cut }
+    }
+
+    /// Whether the connection does not come out of a session (G-9).
+    async fn admits(&self, stream: &TcpStream, peer: SocketAddr) -> bool {
+        let Ok(local) = stream.local_addr() else { return false };
+        let guard = self.guard.clone();
+        let admitted = tokio::task::spawn_blocking(move || guard.admits(peer, local)).await.unwrap_or(false);
+        if !admitted {
+            tracing::warn!(%peer, "a connection out of a session was refused");
+        }
+        admitted
     }
 }
 
@@ -40,7 +65,12 @@ impl Listener for Bounded {
     async fn accept(&mut self) -> (Connection, SocketAddr) {
         // The semaphore is never closed; if it were, the connection would only be uncounted.
         let permit = self.permits.clone().acquire_owned().await.ok();
-        let (stream, addr) = Listener::accept(&mut self.listener).await;
+        let (stream, addr) = loop {
+            let (stream, addr) = Listener::accept(&mut self.listener).await;
+            if self.admits(&stream, addr).await {
+                break (stream, addr);
+            }
+        };
         let mut cut = self.cut.clone();
         let cut = Box::pin(async move {
             // An error means that the server is gone, which ends connections too.

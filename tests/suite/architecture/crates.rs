@@ -16,7 +16,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["src/cli/"]),
     ("crc32fast", &["src/channel/"]),
     ("ed25519_dalek", &["src/journal/"]),
-    ("flate2", &["src/sink/jsonl"]),
+    ("flate2", &["src/sink/jsonl", "src/sink/otlp", "src/sink/webhook"]),
     ("fuser", &["src/capture/fuse/"]),
     ("futures_util", &["src/serve/", "src/sink/"]),
     ("getrandom", &["src/runtime/"]),
@@ -45,7 +45,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("seccompiler", &["src/capture/exec/"]),
     ("serde_saphyr", &["src/policy/", "src/config/"]),
     ("shuttle", &["src/runtime/sync.rs", "src/channel/"]),
-    ("strsim", &["src/policy/", "src/config/", "src/query/"]),
+    ("strsim", &["src/policy/", "src/config/", "src/query/", "src/encode/proto"]),
     ("terminal_size", &["src/cli/"]),
     ("tokio", &["src/capture/proxy/", "src/serve/", "src/app/", "src/runtime/", "src/sink/"]),
     ("tokio_rustls", &["src/serve/", "src/sink/"]),
@@ -59,6 +59,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tracing_subscriber", &["src/app/", "src/cli/"]),
     ("unicode_width", &["src/cli/"]),
     ("uuid", &["src/event/", "src/runtime/"]),
+    ("webpki", &["src/serve/grpc"]),
     ("zstd", &["src/sink/jsonl"]),
 ];
 

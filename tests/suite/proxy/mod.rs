@@ -36,7 +36,7 @@ impl Proxy {
     }
 
     fn recorded_by(recording: Arc<Recording>, config: ProxyConfig) -> Self {
-        let server = ProxyServer::start_with(recording.clone(), config).unwrap();
+        let server = ProxyServer::start_with(recording.clone(), config, None).unwrap();
         Self { server, recording }
     }
 

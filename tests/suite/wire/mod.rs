@@ -1,1 +1,4 @@
 //! The wire form: messages, their numbers, masks.
+
+mod events;
+mod round_trip;
