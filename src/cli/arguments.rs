@@ -5,9 +5,12 @@ use std::path::PathBuf;
 
 use super::doctor::DoctorArgs;
 use super::events::EventsArgs;
+use super::exec::ExecArguments;
 use super::journal::JournalCommand;
 use super::keys::KeysCommand;
 use super::policy::PolicyCommand;
+use super::session::SessionCommand;
+use super::sinks::SinksCommand;
 use super::verify::VerifyArgs;
 
 /// A flight recorder for AI agents and any other command
@@ -40,9 +43,17 @@ pub(super) enum Command {
     /// How the journal stands; its key, a signed checkpoint, a rebuild
     #[command(subcommand)]
     Journal(JournalCommand),
+    /// How the sinks of the configuration stand, and what was refused
+    #[command(subcommand)]
+    Sinks(SinksCommand),
     /// Check a policy, or print the built-in one
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Sessions on the server: create, list, info, end
+    #[command(subcommand)]
+    Session(SessionCommand),
+    /// Run a command in a session on the server
+    Exec(ExecArguments),
     /// Keep the journal open and answer over HTTP and gRPC
     Server(ServerArguments),
     /// Who may use the server: make, list and revoke keys

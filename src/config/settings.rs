@@ -12,9 +12,9 @@ use crate::capture::exec::ExecConfig;
 use crate::capture::fuse::{AuditConfig, FuseConfig};
 use crate::capture::proxy::ProxyConfig;
 use crate::journal::JournalConfig;
-use crate::runtime::units::Millis;
 use crate::serve::ServerConfig;
 use crate::serve::auth::AuthConfig;
+use crate::serve::sessions::SessionsConfig;
 use crate::sink::SinksConfig;
 
 /// The name of the policy that is part of the program.
@@ -31,6 +31,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// Who may use the server.
     pub auth: AuthConfig,
+    /// Sessions on the server.
+    pub sessions: SessionsConfig,
     /// Which policy is in force.
     pub policies: PoliciesConfig,
     /// How events are kept.
@@ -89,9 +91,16 @@ impl PoliciesConfig {
     /// The policy that is in force where `--policy` names none.
     #[must_use]
     pub fn choice(&self) -> PolicyChoice {
+        self.named(&self.default).unwrap_or(PolicyChoice::BuiltIn)
+    }
+
+    /// The policy of this name; `None` when there can be none: it is no name, or there is no folder.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<PolicyChoice> {
         match &self.dir {
-            Some(dir) if self.default != BUILT_IN => PolicyChoice::File(dir.join(format!("{}.yaml", self.default))),
-            _ => PolicyChoice::BuiltIn,
+            _ if name == BUILT_IN => Some(PolicyChoice::BuiltIn),
+            Some(dir) if is_policy_name(name) => Some(PolicyChoice::File(dir.join(format!("{name}.yaml")))),
+            Some(_) | None => None,
         }
     }
 }
@@ -144,25 +153,17 @@ impl Config {
 impl Config {
     /// Numbers that do harm outside of a range: key, value, least, most. An intake below 64 KiB is smaller than a session's first
     /// events; threads beyond a few are only memory.
-    fn ranges(&self) -> [(&'static str, u64, u64, u64); 13] {
+    fn ranges(&self) -> Vec<(&'static str, u64, u64, u64)> {
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-        let millis = |time: Millis| u64::try_from(time.duration().as_millis()).unwrap_or(u64::MAX);
-        let grpc = &self.server.grpc;
-        [
+        let own = [
             ("journal.intake_bytes", self.journal.intake_bytes, 64 << 10, 1 << 30),
             ("journal.commit_events", self.journal.commit_events, 1, 1_000_000),
+            ("sessions.max_sessions", u64::from(self.sessions.max_sessions), 1, 4_096),
+            ("sessions.max_commands", u64::from(self.sessions.max_commands), 1, 65_536),
             ("sandbox.fuse.threads", count(self.sandbox.fuse.threads), 1, 256),
             ("sandbox.network.max_connections", count(self.sandbox.network.max_connections), 1, 65_536),
-            ("server.grpc.max_message_bytes", grpc.max_message_bytes, 64 << 10, 1 << 30),
-            ("server.grpc.max_header_bytes", grpc.max_header_bytes, 4 << 10, 1 << 20),
-            ("server.grpc.max_streams", grpc.max_streams, 1, 65_536),
-            ("server.grpc.max_connections", grpc.max_connections, 1, 65_536),
-            ("server.grpc.keepalive_interval", millis(grpc.keepalive_interval), 1_000, 86_400_000),
-            ("server.grpc.keepalive_timeout", millis(grpc.keepalive_timeout), 1_000, 600_000),
-            ("server.grpc.handshake_timeout", millis(grpc.handshake_timeout), 100, 600_000),
-            ("server.grpc.request_timeout", millis(grpc.request_timeout), 100, 86_400_000),
-            ("server.grpc.ingest_window", grpc.ingest_window, 1, 1_000_000),
-        ]
+        ];
+        own.into_iter().chain(self.server.grpc.ranges()).collect()
     }
 }
 
@@ -174,13 +175,14 @@ fn absolute(key: &'static str, path: &Path, environment: &Environment) -> Result
     if path.is_absolute() { Ok(path.to_owned()) } else { Err(Problem::RelativePath { path: path.to_owned() }) }
 }
 
+fn is_policy_name(name: &str) -> bool {
+    let is_file_name = Path::new(name).extension().is_some_and(|end| end == "yaml");
+    !(name.is_empty() || name.contains(['/', '\0']) || name.starts_with('.') || is_file_name)
+}
+
 fn check_policy(policies: &PoliciesConfig) -> Result<(), Problem> {
     let name = &policies.default;
-    if name.is_empty()
-        || name.contains('/')
-        || name.starts_with('.')
-        || Path::new(name).extension().is_some_and(|end| end == "yaml")
-    {
+    if !is_policy_name(name) {
         return Err(Problem::PolicyName { name: name.clone() });
     }
     if name != BUILT_IN && policies.dir.is_none() {

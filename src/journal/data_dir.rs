@@ -9,6 +9,7 @@
 //! intakes/<id>.intake      one for each recorder that lives, or died and was not drained yet
 //! doorbell/<name>.sock     one for each reader that waits for commits
 //! readers/<name>.lock      held by the one process that delivers to that sink
+//! sessions/<id>            one for each session that is open, locked by its recorder; an unlocked one was left by a recorder that died
 //! ```
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -51,7 +52,7 @@ impl DataDir {
             source,
         })?;
         let data_dir = Self { root };
-        for folder in [data_dir.keys(), data_dir.intakes(), data_dir.doorbell(), data_dir.checkpoints()] {
+        for folder in [data_dir.keys(), data_dir.intakes(), data_dir.doorbell(), data_dir.checkpoints(), data_dir.sessions()] {
             made(&folder)?;
         }
         Ok(data_dir)
@@ -103,6 +104,12 @@ impl DataDir {
     #[must_use]
     pub fn doorbell(&self) -> PathBuf {
         self.root.join("doorbell")
+    }
+
+    /// Folder of the open sessions' files.
+    #[must_use]
+    pub fn sessions(&self) -> PathBuf {
+        self.root.join("sessions")
     }
 
     fn checkpoints(&self) -> PathBuf {

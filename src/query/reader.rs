@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::filter::Filter;
+use super::sinks::{DeadLetter, SinkStatus, sinks};
 use crate::event::{Decision, Event, EventId, JournaledEvent, Kind, Payload, SessionId};
 use crate::journal::{Condition, DataDir, JournalError, JournalRow, ReaderStore, StoreError};
 
@@ -110,6 +111,22 @@ impl Reader {
         each: impl FnMut(&JournalRow<'_>) -> Result<ControlFlow<()>, E>,
     ) -> Result<u64, E> {
         self.store.rows(after, conditions, None, each)
+    }
+
+    /// How every sink stands.
+    ///
+    /// # Errors
+    /// What the journal says.
+    pub fn sinks(&self) -> Result<Vec<SinkStatus>, StoreError> {
+        sinks(&self.store, self.store.head()?)
+    }
+
+    /// Events that the peer of one sink or of any refused, the newest first, at most `most`.
+    ///
+    /// # Errors
+    /// What the journal says.
+    pub fn dead_letters(&self, sink: Option<&str>, most: u64) -> Result<Vec<DeadLetter>, StoreError> {
+        self.store.dead_letters(sink, most)
     }
 
     /// The verdict on the operation at `seq`, if it was judged. A decision stands right behind its operation, in the same commit.

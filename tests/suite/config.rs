@@ -111,11 +111,14 @@ fn a_file_that_somebody_named_must_be_there() {
 #[test]
 fn an_unknown_key_is_refused_with_its_place_and_the_nearest_key() {
     let error = check("data_dir: /srv\nserver:\n  htpp:\n    addr: 127.0.0.1:1\n", &[]).unwrap_err();
-    assert_eq!(error, "c.yaml:3:3: unknown key `htpp` in `server`; did you mean `http`? Here can stand: http");
+    assert_eq!(
+        error,
+        "c.yaml:3:3: unknown key `htpp` in `server`; did you mean `http`? Here can stand: http, grpc, shutdown_timeout"
+    );
     let error = check("polices: {}\n", &[]).unwrap_err();
     assert_eq!(
         error,
-        "c.yaml:1:1: unknown key `polices`; did you mean `policies`? Here can stand: data_dir, server, policies, journal, sandbox, audit, sinks, telemetry"
+        "c.yaml:1:1: unknown key `polices`; did you mean `policies`? Here can stand: data_dir, server, auth, sessions, policies, journal, sandbox, audit, sinks, telemetry"
     );
     let error = check("policies:\n  colour: red\n", &[]).unwrap_err();
     assert_eq!(error, "c.yaml:2:3: unknown key `colour` in `policies`; here can stand: dir, default");
@@ -133,7 +136,10 @@ fn a_number_that_does_harm_is_refused_with_its_range() {
 #[test]
 fn an_unknown_variable_is_refused_by_its_name() {
     let error = check("", &[("AGENTSH_SERVER__HTPP__ADDR", "127.0.0.1:1")]).unwrap_err();
-    assert_eq!(error, "AGENTSH_SERVER__HTPP__ADDR: unknown key `htpp` in `server`; did you mean `http`? Here can stand: http");
+    assert_eq!(
+        error,
+        "AGENTSH_SERVER__HTPP__ADDR: unknown key `htpp` in `server`; did you mean `http`? Here can stand: http, grpc, shutdown_timeout"
+    );
     let error = check("", &[("AGENTSH_DATADIR", "/srv")]).unwrap_err();
     assert!(error.starts_with("AGENTSH_DATADIR: unknown key `datadir`; did you mean `data_dir`?"), "{error}");
     assert!(check("", &[("AGENTSH_TRANSPORT", "grpc"), ("AGENT", "x"), ("agentsh_data_dir", "x")]).is_ok());

@@ -101,6 +101,7 @@ fn every_sample_has_exactly_the_labels_of_its_metric() {
     metrics.journal_decisions.of(Decision::Deny).of("secrets").add(1);
     metrics.journal_losses.of("intake").add(1);
     metrics.journal_detections.of("T1059").add(1);
+    metrics.ingested_events.of("edge-7").add(1);
     let samples = parse(&metrics.text()).unwrap();
     for metric in TABLE {
         let own: Vec<_> = samples

@@ -12,6 +12,7 @@ use super::error::ServerError;
 use super::gauges::refresh;
 use crate::app::keys::key_file;
 use crate::app::policy::{load_policy, variables};
+use crate::app::sessions::Sessions;
 use crate::app::sinks::Sinks;
 use crate::app::totals::Totals;
 use crate::config::{Config, Environment};
@@ -21,13 +22,18 @@ use crate::policy::Policy;
 use crate::runtime::metrics::metrics;
 use crate::runtime::{clock, ids};
 use crate::serve::auth::Keys;
-use crate::serve::grpc::{EventsApi, GrpcServer, IngestApi, PoliciesApi, PolicyFolder, Services};
+use crate::serve::grpc::{EventsApi, Exec, GrpcServer, IngestApi, PoliciesApi, PolicyFolder, Services, SessionCalls};
+use crate::serve::http::sessions::session_routes;
 use crate::serve::http::{HttpServer, HttpState, NotReady};
+use crate::serve::sessions::SessionStore;
 use crate::serve::stream::{Limits, Streams};
 use crate::serve::{Admission, SessionGuard};
 
 /// What `${WORKSPACE}` is for a sensor's operations: a path that no rule about a workspace lets anything through for by accident.
 const NO_WORKSPACE: &str = "/nonexistent/workspace";
+
+/// This program, to be started again as a launcher.
+const PROGRAM: &str = "/proc/self/exe";
 
 /// Where the server listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +54,7 @@ pub struct Running {
     ingest: IngestApi,
     sinks: Sinks,
     counting: JoinHandle<()>,
+    sessions: Arc<Sessions>,
     draining: Arc<AtomicBool>,
     tls: bool,
 }
@@ -69,11 +76,17 @@ pub(super) async fn build(config: &Config, environment: &Environment, journal: &
     let ingest = IngestApi::new(Arc::clone(journal), Arc::clone(&policy), config.server.grpc.ingest_window);
     let events = EventsApi::new(Arc::clone(&streams), Arc::new(ingest.clone()));
     let folder = PolicyFolder { dir: config.policies.dir.clone(), default: config.policies.default.clone(), variables };
-    let services = Services::new(&config.server.grpc).with_events(events).with_policies(PoliciesApi::new(folder));
+    let sessions = Arc::new(Sessions::start(Arc::clone(journal), config, environment, PROGRAM)?);
+    let store: Arc<dyn SessionStore> = sessions.clone();
+    let services = Services::new(&config.server.grpc)
+        .with_events(events)
+        .with_policies(PoliciesApi::new(folder))
+        .with_sessions(SessionCalls::new(Arc::clone(&store)))
+        .with_exec(Exec::new(Arc::clone(&store)));
 
     // Where it is served.
     let draining = Arc::new(AtomicBool::new(false));
-    let state = http_state(journal, &draining).admitting(admission.clone());
+    let state = http_state(journal, &draining).admitting(admission.clone()).with_routes(session_routes(store));
     let http = HttpServer::start(&config.server.http, state).await?;
     let grpc = if config.server.grpc.enabled {
         announce(journal, &policy);
@@ -86,7 +99,7 @@ pub(super) async fn build(config: &Config, environment: &Environment, journal: &
     // What follows the journal by itself.
     let sinks = Sinks::start(&config.sinks, journal)?;
     let counting = tokio::spawn(Totals::new(journal.data_dir()).keep());
-    Ok(Running { http, grpc, streams, ingest, sinks, counting, draining, tls: config.server.grpc.tls.cert.is_some() })
+    Ok(Running { http, grpc, streams, ingest, sessions, sinks, counting, draining, tls: config.server.grpc.tls.cert.is_some() })
 }
 
 impl Running {
@@ -99,13 +112,16 @@ impl Running {
     /// Ends it: nothing new begins, streams and commands are told and end by themselves, then connections are cut, and the sinks deliver
     /// what is in the journal by then.
     pub async fn shut_down(self, deadline: Duration) {
-        let Self { http, grpc, streams, ingest, sinks, counting, draining, tls: _ } = self;
+        let Self { http, grpc, streams, ingest, sessions, sinks, counting, draining, tls: _ } = self;
         draining.store(true, Ordering::Release);
         if let Some(grpc) = &grpc {
             grpc.drain().await;
         }
-        streams.shut_down();
         ingest.shut_down();
+        // It waits for processes. When it is done every command's stream has its end.
+        let _logged = tokio::task::spawn_blocking(move || sessions.shut_down(deadline)).await;
+        // Subscribers get the ends of the sessions too, and then their own.
+        streams.shut_down();
         let end_grpc = async {
             if let Some(grpc) = grpc
                 && !grpc.shutdown(deadline).await

@@ -30,12 +30,12 @@ pub enum ServerError {
     /// The streams of the journal cannot be started.
     #[error(transparent)]
     Streams(#[from] StreamsError),
-    /// A sink cannot be started.
-    #[error(transparent)]
-    Sinks(#[from] DeliverStartError),
     /// The server's own spans cannot be exported.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
+    /// A sink cannot be started.
+    #[error(transparent)]
+    Sinks(#[from] DeliverStartError),
     /// The runtime or its signals cannot be had.
     #[error("the server cannot be started: {0}")]
     Runtime(#[from] std::io::Error),

@@ -90,7 +90,9 @@ impl Ending {
         }
     }
 
-    fn error(&self) -> Option<String> {
+    /// Why the command did not run, in words.
+    #[must_use]
+    pub fn error(&self) -> Option<String> {
         match self {
             Self::Exited(_) | Self::Signalled(_) => None,
             Self::Refused(Refusal { rule: Some(rule), reason, .. }) => Some(format!("refused by rule `{rule}`: {reason}")),
@@ -242,6 +244,7 @@ impl<'a> Run<'a> {
             env: command.env.clone(),
             cwd: command.cwd.clone(),
             seccomp: self.session.traps_execs(),
+            detached: self.session.detached(),
         };
         launch::send(self.session.socket(), &Request::Start(spec), Some(theirs.as_fd()))?;
         drop(theirs);
@@ -253,7 +256,7 @@ impl<'a> Run<'a> {
                 Some((Launching::Started { pid }, _)) => {
                     command_pid = Some(pid);
                     tracker.table().command = Some(pid);
-                    self.handle.started(sys::pidfd_open(pid)?);
+                    self.handle.started(pid, sys::pidfd_open(pid)?);
                 }
                 Some((Launching::Listening { restarts }, listener)) => self.listen(scope, listener, restarts)?,
                 Some((Launching::Candidate { path }, _)) => {

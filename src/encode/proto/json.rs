@@ -291,6 +291,20 @@ impl<'a> Text<'a> {
         if self.escaped { None } else { Some(self.raw) }
     }
 
+    /// The text that is meant; `place` takes it where something is escaped.
+    #[inline]
+    pub(super) fn unescaped<'t>(&self, place: &'t mut Vec<u8>) -> Result<&'t [u8], Malformed>
+    where
+        'a: 't,
+    {
+        if !self.escaped {
+            return Ok(self.raw);
+        }
+        place.clear();
+        self.append(place)?;
+        Ok(place)
+    }
+
     /// Appends the text that is meant.
     pub(super) fn append(&self, out: &mut Vec<u8>) -> Result<(), Malformed> {
         let mut rest = self.raw;

@@ -5,7 +5,7 @@
 
 use super::error::{EncodeError, Malformed};
 use super::form::{Field, Form, Label, Message};
-use super::json::{Reader, Text};
+use super::json::Reader;
 use super::mask::{Mask, Want};
 use super::tables::{KindTable, kind_named, table};
 use crate::encode::stored::Columns;
@@ -93,13 +93,13 @@ impl Put<'_, '_> {
         let sensor = super::tables::ENVELOPE.fields.get(7);
         let mut behind: [Option<(&Field, Option<Want<'_>>, Reader<'_>)>; 2] = [None, None];
         let mut opened = None;
-        let mut next = 0;
+        let (mut next, mut unescaped) = (0, Vec::new());
         let mut more = self.json.object()?;
         while more {
-            let key = self.json.key()?;
-            let envelope = match key.plain() {
-                Some(b"actor") => actor.zip(behind.first_mut()).map(|(field, late)| (field, late, parts.actor)),
-                Some(b"sensor") => sensor.zip(behind.last_mut()).map(|(field, late)| (field, late, parts.sensor)),
+            let name = self.json.key()?.unescaped(&mut unescaped)?;
+            let envelope = match name {
+                b"actor" => actor.zip(behind.first_mut()).map(|(field, late)| (field, late, parts.actor)),
+                b"sensor" => sensor.zip(behind.last_mut()).map(|(field, late)| (field, late, parts.sensor)),
                 _ => None,
             };
             match envelope {
@@ -112,7 +112,7 @@ impl Put<'_, '_> {
                     if opened.is_none() && parts.payload.is_some() {
                         opened = Some(self.open(table.number));
                     }
-                    self.member(message, key, &mut next, parts.payload)?;
+                    self.member(message, name, &mut next, parts.payload)?;
                 }
             }
             more = self.json.next_key()?;
@@ -130,27 +130,19 @@ impl Put<'_, '_> {
 
     /// The members of an object.
     fn message(&mut self, message: &Message, want: Want<'_>) -> Result<(), Malformed> {
-        let mut next = 0;
+        let (mut next, mut unescaped) = (0, Vec::new());
         let mut more = self.json.object()?;
         while more {
-            let key = self.json.key()?;
-            self.member(message, key, &mut next, Some(want))?;
+            let name = self.json.key()?.unescaped(&mut unescaped)?;
+            self.member(message, name, &mut next, Some(want))?;
             more = self.json.next_key()?;
         }
         Ok(())
     }
 
     #[inline]
-    fn member(&mut self, message: &Message, key: Text<'_>, next: &mut usize, want: Option<Want<'_>>) -> Result<(), Malformed> {
-        let field = match key.plain() {
-            Some(name) => message.find(name, next),
-            None => {
-                let mut name = Vec::new();
-                key.append(&mut name)?;
-                message.find(&name, next)
-            }
-        };
-        match field {
+    fn member(&mut self, message: &Message, name: &[u8], next: &mut usize, want: Option<Want<'_>>) -> Result<(), Malformed> {
+        match message.find(name, next) {
             Some(field) => self.field_if(field, want.and_then(|want| want.field(field.number))),
             None => self.json.value(),
         }

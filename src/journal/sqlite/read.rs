@@ -62,10 +62,14 @@ pub struct SessionRow {
     pub created_us: Option<i64>,
     /// When it ended, µs since 1970.
     pub ended_us: Option<i64>,
+    /// Why it ended.
+    pub end_reason: Option<String>,
     /// The directory that was watched.
     pub workspace: Option<String>,
     /// Name of its policy.
     pub policy: Option<String>,
+    /// SHA-256 of that policy's text.
+    pub policy_digest: Option<String>,
     /// First and last event.
     pub seqs: (u64, u64),
     /// Events.
@@ -305,6 +309,32 @@ impl ReaderStore {
         self.list(&format!("SELECT {SESSION_COLUMNS} FROM sessions ORDER BY first_seq"), session_row)
     }
 
+    /// Sessions whose first event is before `before`, newest first, at most so many; only those without an end where `running` is set.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn recent_sessions(&self, before: u64, running: bool, most: u32) -> Result<Vec<SessionRow>, StoreError> {
+        let sql = format!(
+            "SELECT {SESSION_COLUMNS} FROM sessions WHERE first_seq < ?1 AND (NOT ?2 OR ended_us IS NULL) \
+             ORDER BY first_seq DESC LIMIT ?3"
+        );
+        let before = i64::try_from(before).unwrap_or(i64::MAX);
+        let mut statement = store_errors(self.connection.prepare_cached(&sql))?;
+        let rows = store_errors(statement.query_map((before, running, most), session_row))?;
+        store_errors(rows.collect())
+    }
+
+    /// Ids of sessions that start with `start`, newest first, at most so many.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn sessions_named(&self, start: &str, most: u32) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT session_id FROM sessions WHERE substr(session_id, 1, length(?1)) = ?1 ORDER BY first_seq DESC LIMIT ?2";
+        let mut statement = store_errors(self.connection.prepare_cached(sql))?;
+        let rows = store_errors(statement.query_map((start, most), |row| row.get(0)))?;
+        store_errors(rows.collect())
+    }
+
     /// One session.
     ///
     /// # Errors
@@ -339,8 +369,7 @@ fn checkpoint_row(row: &Row<'_>) -> rusqlite::Result<CheckpointRow> {
 const COLUMNS: &str =
     "seq, id, time_us, session_id, command_id, cause, kind, pid, subject, decision, rule, severity, attack, payload, leaf";
 
-const SESSION_COLUMNS: &str =
-    "session_id, created_us, ended_us, workspace, policy, first_seq, last_seq, events, decisions, denied";
+const SESSION_COLUMNS: &str = "session_id, created_us, ended_us, workspace, policy, first_seq, last_seq, events, decisions, denied, end_reason, policy_digest";
 
 fn session_row(row: &Row<'_>) -> rusqlite::Result<SessionRow> {
     Ok(SessionRow {
@@ -353,5 +382,7 @@ fn session_row(row: &Row<'_>) -> rusqlite::Result<SessionRow> {
         events: row.get(7)?,
         decisions: row.get(8)?,
         denied: row.get(9)?,
+        end_reason: row.get(10)?,
+        policy_digest: row.get(11)?,
     })
 }

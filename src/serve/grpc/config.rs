@@ -56,6 +56,25 @@ impl Default for GrpcConfig {
     }
 }
 
+impl GrpcConfig {
+    /// Numbers that do harm outside of a range: key, value, least, most; times in milliseconds.
+    #[must_use]
+    pub fn ranges(&self) -> [(&'static str, u64, u64, u64); 9] {
+        let millis = |time: Millis| u64::try_from(time.duration().as_millis()).unwrap_or(u64::MAX);
+        [
+            ("server.grpc.max_message_bytes", self.max_message_bytes, 64 << 10, 1 << 30),
+            ("server.grpc.max_header_bytes", self.max_header_bytes, 4 << 10, 1 << 20),
+            ("server.grpc.max_streams", self.max_streams, 1, 65_536),
+            ("server.grpc.max_connections", self.max_connections, 1, 65_536),
+            ("server.grpc.keepalive_interval", millis(self.keepalive_interval), 1_000, 86_400_000),
+            ("server.grpc.keepalive_timeout", millis(self.keepalive_timeout), 1_000, 600_000),
+            ("server.grpc.handshake_timeout", millis(self.handshake_timeout), 100, 600_000),
+            ("server.grpc.request_timeout", millis(self.request_timeout), 100, 86_400_000),
+            ("server.grpc.ingest_window", self.ingest_window, 1, 1_000_000),
+        ]
+    }
+}
+
 /// TLS of the gRPC service. Certificates and keys are PEM files.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]

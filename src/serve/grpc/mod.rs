@@ -3,6 +3,7 @@
 //! Bounds, all from `server.grpc`: connections (further ones wait in the kernel's backlog), calls on a connection (further ones wait),
 //! bytes of a message and of headers (larger ones are refused), time until a connection has begun and until a call is answered.
 
+mod client;
 mod config;
 mod connection;
 mod decision;
@@ -13,6 +14,7 @@ mod policies;
 mod seam;
 mod server;
 mod services;
+mod sessions;
 mod tls;
 
 #[expect(clippy::all, clippy::pedantic, clippy::restriction, reason = "made by tonic from proto/, where the comments are")]
@@ -25,6 +27,7 @@ mod clients {
     include!(concat!(env!("OUT_DIR"), "/clients/agentsh.v1.rs"));
 }
 
+pub use client::GrpcClient;
 pub use clients::*;
 pub use config::{GrpcConfig, TlsConfig};
 pub use events::{EventsApi, JOURNAL_HEAD, READ_ON_AFTER};
@@ -34,4 +37,5 @@ pub use policies::{PoliciesApi, PolicyFolder};
 pub use seam::{BoxFuture, BoxStream, Caller, IngestHandler, NoIngest};
 pub use server::{GrpcError, GrpcServer, IsServing};
 pub use services::Services;
+pub use sessions::{Exec, SessionCalls};
 pub use tls::TlsError;

@@ -148,7 +148,9 @@ fn is_name(name: &str) -> bool {
 /// The text of a regular file, as long as a policy may be.
 fn read_bounded(path: &Path) -> io::Result<String> {
     use std::io::Read as _;
-    let file = fs::File::open(path)?;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    // Opening a pipe would otherwise wait until somebody writes to it.
+    let file = fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }

@@ -17,7 +17,7 @@ use crate::serve::listen::names_loopback;
 /// Lets a request through with its `Identity` in the extensions, or answers it.
 pub(super) async fn admit(
     State(state): State<HttpState>,
-    ConnectInfo(ClientAddr(addr)): ConnectInfo<ClientAddr>,
+    ConnectInfo(ClientAddr { addr, .. }): ConnectInfo<ClientAddr>,
     mut request: Request,
     next: Next,
 ) -> Response {

@@ -4,6 +4,7 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -31,12 +32,16 @@ pub(super) struct Bounded {
 }
 
 /// Where a request comes from.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ClientAddr(pub(super) SocketAddr);
+#[derive(Clone, Debug)]
+pub(super) struct ClientAddr {
+    pub(super) addr: SocketAddr,
+    /// While it is set the connection may be silent: what it waits for takes its time.
+    pub(super) patient: Arc<AtomicBool>,
+}
 
 impl Connected<IncomingStream<'_, Bounded>> for ClientAddr {
     fn connect_info(stream: IncomingStream<'_, Bounded>) -> Self {
-        Self(*stream.remote_addr())
+        Self { addr: *stream.remote_addr(), patient: Arc::clone(&stream.io().patient) }
     }
 }
 
@@ -76,7 +81,7 @@ impl Listener for Bounded {
             // An error means that the server is gone, which ends connections too.
             let _ = cut.wait_for(|cut| *cut).await;
         });
-        (Connection { stream, silence: Box::pin(sleep(SILENCE)), cut, _permit: permit }, addr)
+        (Connection { stream, silence: Box::pin(sleep(SILENCE)), patient: Arc::default(), cut, _permit: permit }, addr)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -88,6 +93,7 @@ impl Listener for Bounded {
 pub(super) struct Connection {
     stream: TcpStream,
     silence: Pin<Box<Sleep>>,
+    patient: Arc<AtomicBool>,
     cut: Pin<Box<dyn Future<Output = ()> + Send>>,
     _permit: Option<OwnedSemaphorePermit>,
 }
@@ -101,6 +107,9 @@ impl Connection {
         }
         if self.cut.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        if self.patient.load(Ordering::Relaxed) {
+            return Poll::Pending;
         }
         self.silence.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }

@@ -8,6 +8,7 @@ mod config;
 mod connection;
 mod routes;
 mod server;
+pub mod sessions;
 mod state;
 mod trace;
 

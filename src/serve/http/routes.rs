@@ -53,7 +53,7 @@ async fn unknown_method() -> Response {
     answer(StatusCode::METHOD_NOT_ALLOWED, &json!({"error": "this path does not take the method"}))
 }
 
-pub(super) fn answer(status: StatusCode, body: &Value) -> Response {
+pub(in crate::serve::http) fn answer(status: StatusCode, body: &Value) -> Response {
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
     (status, headers, format!("{body}\n")).into_response()
 }

@@ -200,7 +200,7 @@ mod tests {
         let (_server, peer) = listener.accept()?;
         let inode = inode_of(peer, listener.local_addr()?).ok_or(std::io::ErrorKind::NotFound)?;
         assert_eq!(holds(std::process::id(), inode), Some(true));
-        assert_eq!(holds(1, inode).unwrap_or(false), false);
+        assert!(!holds(1, inode).unwrap_or(false));
         drop(client);
         Ok(())
     }

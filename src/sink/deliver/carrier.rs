@@ -1,5 +1,6 @@
 //! `Carrier`: the loop itself.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use tokio::sync::watch;
 
 use super::trouble::Trouble;
 use super::{Delivery, Step};
-use crate::event::{SinkRecovered, SinkStalled};
+use crate::event::{Kind, SinkRecovered, SinkStalled};
 use crate::journal::{Bell, Condition, CursorStore, DeadLetterRow, Page, ReaderStore, StoreError};
 use crate::runtime::clock;
 use crate::runtime::metrics::{Counter, Gauge, metrics};
@@ -191,8 +192,12 @@ impl<D: Destination> Carrier<D> {
     async fn resume(&mut self) -> Result<(), Told> {
         let (cursor, head) = loop {
             let found = self.cursors.get(&self.cursor_name).and_then(|cursor| Ok((cursor, self.reader.head()?)));
-            match found {
-                Ok(found) => break found,
+            match found.and_then(|found| Ok((found, self.told_before()?))) {
+                Ok((found, told)) => {
+                    self.gauges.stalled.set(u64::from(told.is_some()));
+                    self.trouble = told;
+                    break found;
+                }
                 Err(error) => self.failed(unreadable(&error)).await?,
             }
         };
@@ -216,6 +221,20 @@ impl<D: Destination> Carrier<D> {
             self.failed(DeliverError::Misconfigured { reason }).await?;
         }
         self.keep_cursor().await
+    }
+
+    /// The stall that the journal's last word on this sink is: its end is still to be told.
+    fn told_before(&self) -> Result<Option<Trouble>, StoreError> {
+        let mut since = None;
+        let kinds = [Condition::Kinds(vec![Kind::SinkStalled, Kind::SinkRecovered])];
+        self.reader.rows::<StoreError>(0, &kinds, None, |row| {
+            if row.columns.subject == Some(self.name.as_str()) {
+                since = (row.columns.kind == Kind::SinkStalled.as_str()).then_some(row.columns.time_us);
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        let ago = |since: i64| u64::try_from(clock::now().as_micros().saturating_sub(since)).unwrap_or(0);
+        Ok(since.map(|since| Trouble::told(Duration::from_micros(ago(since)))))
     }
 
     /// Reads the next page; returns the head from before.

@@ -12,6 +12,8 @@ const LONGEST: Duration = Duration::from_secs(3_600);
 #[derive(Debug)]
 pub(super) struct Trouble {
     since: Instant,
+    /// How long it had lasted before this process began.
+    before: Duration,
     /// Attempts that failed.
     pub(super) attempts: u32,
     /// Whether the stall was told.
@@ -20,12 +22,17 @@ pub(super) struct Trouble {
 
 impl Trouble {
     pub(super) fn new() -> Self {
-        Self { since: clock::instant(), attempts: 0, stalled: false }
+        Self { since: clock::instant(), before: Duration::ZERO, attempts: 0, stalled: false }
+    }
+
+    /// A stall that was told by a process before this one, so long ago.
+    pub(super) fn told(before: Duration) -> Self {
+        Self { before, stalled: true, ..Self::new() }
     }
 
     /// How long it has lasted.
     pub(super) fn lasted(&self) -> Duration {
-        clock::instant().saturating_duration_since(self.since)
+        self.before.saturating_add(clock::instant().saturating_duration_since(self.since))
     }
 
     /// The wait before the next attempt: a random part of what doubles with each failure, and no less than the peer asked for.

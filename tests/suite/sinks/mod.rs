@@ -5,5 +5,6 @@ mod http;
 mod jsonl;
 mod killing;
 pub mod rig;
+mod serving;
 mod syslog;
 mod webhook;

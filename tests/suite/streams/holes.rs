@@ -150,7 +150,6 @@ fn a_position_older_than_what_is_kept_is_refused_with_where_to_read_on() {
     }
     let dir = tempfile::tempdir().unwrap();
     let journal = recorded(dir.path(), 100);
-    let last = journal.head();
     {
         let served = serve(dir.path());
         block_on(async {
@@ -161,6 +160,7 @@ fn a_position_older_than_what_is_kept_is_refused_with_where_to_read_on() {
         });
     }
     journal.close().unwrap();
+    let last = head(dir.path());
     delete(dir.path(), "seq <= 50");
     let served = serve(dir.path());
     block_on(async {

@@ -98,7 +98,7 @@ fn meet(limits: Limits) {
             let served = Arc::clone(&served);
             readers.push(tokio::spawn(async move {
                 let start = reader * 400 % 2400;
-                come_and_go(&served, start, 6, reader * 0x9E37_79B9_7F4A_7C15).await
+                come_and_go(&served, start, 6, reader.wrapping_mul(0x9E37_79B9_7F4A_7C15)).await
             }));
         }
         let mut positions = Vec::new();

@@ -19,10 +19,10 @@ fn a_subscriber_that_stops_reading_delays_nobody_and_gets_everything_later() {
     let journal = recorded(dir.path(), 10);
     let served = serve(dir.path());
     block_on(async {
-        let mut slow_client = served.client().await;
         let mut slow = Vec::new();
         for _ in 0..5 {
-            // Each has the first message, and then takes no more.
+            // Each has the first message, and then takes no more. Its connection is its own: streams of one connection share its window.
+            let mut slow_client = served.client().await;
             let mut stream = subscribe(&mut slow_client, from_start()).await;
             batch(&mut stream).await;
             slow.push(stream);
@@ -49,8 +49,8 @@ fn a_subscriber_that_stops_reading_delays_nobody_and_gets_everything_later() {
         assert!(grown < 200 << 20, "{grown} bytes more");
         // Now they read on, all of it.
         for mut stream in slow {
-            let mut next = None;
-            while next.is_none_or(|next: u64| next < position) {
+            let mut next: Option<u64> = None;
+            while next.is_none_or(|next| next < position) {
                 for event in batch(&mut stream).await.events {
                     assert!(next.is_none_or(|next| next + 1 == event.seq), "{next:?} {}", event.seq);
                     next = Some(event.seq);

@@ -81,7 +81,7 @@ impl Schema {
 }
 
 /// The forms that the vocabulary's schema is made of.
-enum Shape<'a> {
+pub enum Shape<'a> {
     Reference(&'a str),
     Nullable(&'a Value),
     Words(Vec<Value>),
@@ -93,7 +93,7 @@ enum Shape<'a> {
     Object(&'a Map<String, Value>),
 }
 
-fn shape(schema: &Value) -> Shape<'_> {
+pub fn shape(schema: &Value) -> Shape<'_> {
     if let Some(reference) = schema["$ref"].as_str() {
         return Shape::Reference(reference);
     }
