@@ -28,22 +28,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .out_dir(&messages)
         .compile_fds(descriptors.clone())?;
 
-    // The server sends streams and pages as bytes that were encoded once for all readers; a client reads messages.
-    let services = out.join("services");
-    std::fs::create_dir_all(&services)?;
-    tonic_prost_build::configure()
-        .build_client(false)
-        .extern_path(".agentsh.v1.SubscribeResponse", "crate::encode::proto::EncodedResponse")
-        .extern_path(".agentsh.v1.QueryResponse", "crate::encode::proto::EncodedResponse")
-        .extern_path(".agentsh.v1", "crate::encode::proto")
-        .out_dir(&services)
-        .compile_fds(descriptors.clone())?;
-    let clients = out.join("clients");
-    std::fs::create_dir_all(&clients)?;
-    tonic_prost_build::configure()
-        .build_server(false)
-        .extern_path(".agentsh.v1", "crate::encode::proto")
-        .out_dir(&clients)
-        .compile_fds(descriptors)?;
+    // Clients get the messages that they read; the server answers `Subscribe` and `Query` with bytes that are encoded already.
+    for (folder, of_clients) in [("clients", true), ("services", false)] {
+        let services = out.join(folder);
+        std::fs::create_dir_all(&services)?;
+        let mut builder = tonic_prost_build::configure()
+            .build_client(of_clients)
+            .build_server(!of_clients)
+            .extern_path(".agentsh.v1", "crate::encode::proto");
+        if !of_clients {
+            for message in [".agentsh.v1.SubscribeResponse", ".agentsh.v1.QueryResponse"] {
+                builder = builder.extern_path(message, "crate::encode::proto::EncodedResponse");
+            }
+        }
+        builder.out_dir(&services).compile_fds(descriptors.clone())?;
+    }
     Ok(())
 }

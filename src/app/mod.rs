@@ -12,7 +12,9 @@ pub mod keys;
 mod pipeline;
 mod policy;
 pub mod server;
+pub mod sinks;
 mod summary;
+mod totals;
 mod workspace;
 
 pub use error::RunError;

@@ -19,6 +19,7 @@ use crate::capture::fuse::{FuseServer, MountedDevice, mount_options};
 use crate::capture::proxy::ProxyServer;
 use crate::channel::SessionChannel;
 use crate::config::{Config, Environment, PolicyChoice};
+use crate::event::trace::{Callers, TraceParent};
 use crate::event::{
     CapabilityReport, Layer, LayerReport, LayerState, OsText, PolicyLoaded, SessionCreated, SessionEnded, SessionId, redact,
 };
@@ -78,12 +79,13 @@ pub fn run(
     let session_id = ids::session_id(clock::now());
     let channel =
         SessionChannel::new(Arc::clone(journal.channel()), Arc::new(ArcSwap::new(Arc::clone(&policy))), session_id.clone());
-    announce(&channel, &workspace);
+    let caller = caller(&request.env);
+    announce(&channel, &workspace, caller);
 
     let handle = Arc::new(CommandHandle::default());
     let forwarder = signals.forward_to(Arc::clone(&handle));
     let actors = Arc::new(ProcActors::new());
-    let session = Session { request, config, journal: &journal, channel: &channel, actors: &actors, handle: &handle };
+    let session = Session { request, config, journal: &journal, channel: &channel, actors: &actors, handle: &handle, caller };
     let outcome = session.record(workspace);
     drop(forwarder);
 
@@ -107,8 +109,25 @@ pub fn run(
     Ok(RunReport { session: session_id, ending, summary })
 }
 
+/// The variable that programs hand their position in a trace down in.
+const TRACEPARENT: &str = "TRACEPARENT";
+
+/// The caller's position in a trace, from the environment that it started us with. One that is malformed counts as none (W3C Trace
+/// Context §4.3).
+fn caller(env: &[(OsString, OsString)]) -> Option<TraceParent> {
+    let (_, value) = env.iter().rfind(|(name, value)| name == TRACEPARENT && !value.is_empty())?;
+    let text = value.to_string_lossy();
+    match text.parse() {
+        Ok(caller) => Some(caller),
+        Err(error) => {
+            tracing::warn!(%error, "TRACEPARENT is ignored");
+            None
+        }
+    }
+}
+
 /// The session and its policy, on record before anything else of it.
-fn announce(channel: &SessionChannel, workspace: &Workspace) {
+fn announce(channel: &SessionChannel, workspace: &Workspace, caller: Option<TraceParent>) {
     let policy = channel.policy();
     let uname = nix::sys::utsname::uname().ok();
     let text = |value: Option<&std::ffi::OsStr>| value.map(|value| value.to_string_lossy().into_owned()).unwrap_or_default();
@@ -122,7 +141,7 @@ fn announce(channel: &SessionChannel, workspace: &Workspace) {
         os: os.map(text).join(" "),
         uid: nix::unistd::getuid().as_raw(),
         labels: Vec::new(),
-        traceparent: None,
+        traceparent: caller.map(|caller| caller.to_string()),
     };
     let created = channel.observe(created, None, None);
     let loaded = PolicyLoaded {
@@ -143,12 +162,16 @@ struct Session<'a> {
     channel: &'a SessionChannel,
     actors: &'a Arc<ProcActors>,
     handle: &'a CommandHandle,
+    /// The caller's position in a trace.
+    caller: Option<TraceParent>,
 }
 
 impl Session<'_> {
     /// Sets the layers up, runs the command, takes the layers down. Returns how it ended and how many processes were ended with it.
     fn record(&self, workspace: Workspace) -> Result<(Ending, u64), RunError> {
         let command_id = ids::command_id(clock::now());
+        let callers = Callers { session: self.caller, command: None };
+        let trace = TraceParent::of_command(self.channel.session_id(), &command_id, callers);
         let channel = self.channel.for_command(command_id);
         let fuse = &self.config.sandbox.fuse;
         let mount = fuse.enabled.then(|| mount_spec(&workspace));
@@ -165,7 +188,7 @@ impl Session<'_> {
             None => None,
         };
         let proxy = if self.config.sandbox.network.enabled {
-            Some(ProxyServer::start(channel.clone(), self.config.sandbox.network.clone())?)
+            Some(ProxyServer::start(channel.clone(), self.config.sandbox.network.clone(), Some(trace))?)
         } else {
             None
         };
@@ -185,10 +208,14 @@ impl Session<'_> {
             env.retain(|(name, _)| !variables.iter().any(|(ours, _)| ours == name));
             env.extend(variables);
         }
+        // What the command reports of itself hangs below the span of the command.
+        env.retain(|(name, _)| name != TRACEPARENT);
+        env.push((TRACEPARENT.into(), trace.to_string().into()));
         let command = CommandSpec {
             argv: self.request.argv.iter().map(|argument| OsText::from(argument.as_os_str())).collect(),
             env: env.iter().map(|(name, value)| (OsText::from(name.as_os_str()), OsText::from(value.as_os_str()))).collect(),
             cwd: OsText::from(self.request.cwd.as_path()),
+            traceparent: None,
         };
         let observer = Observer(self.actors);
         let recorder = Recorder { gatekeeper: &channel, observer: &observer, redact: redact::argv };

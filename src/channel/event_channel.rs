@@ -63,7 +63,7 @@ impl EventChannel {
         let durability = self.config.durability.of(family);
         let result = self.gate_at(durability, event, judgement, policy);
         let metrics = metrics();
-        metrics.gate_latency.observe(durability.as_str(), clock::micros_since(started));
+        metrics.gate_latency.of(family).observe(durability.as_str(), clock::micros_since(started));
         metrics.events.of(event.kind()).add(1);
         metrics.events.of(Kind::PolicyDecision).add(1);
         metrics.decisions.of(judgement.decision).of(family).add(1);

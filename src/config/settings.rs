@@ -13,6 +13,7 @@ use crate::capture::proxy::ProxyConfig;
 use crate::journal::JournalConfig;
 use crate::serve::ServerConfig;
 use crate::serve::auth::AuthConfig;
+use crate::sink::SinksConfig;
 
 /// The name of the policy that is part of the program.
 pub(super) const BUILT_IN: &str = "built-in";
@@ -36,6 +37,8 @@ pub struct Config {
     pub sandbox: SandboxConfig,
     /// How much is on record.
     pub audit: AuditConfig,
+    /// Where events are delivered to.
+    pub sinks: SinksConfig,
     /// The file that was read; absent when there was none.
     #[serde(skip)]
     pub file: Option<PathBuf>,
@@ -116,7 +119,15 @@ impl Config {
         ] {
             *file = file.take().map(|file| absolute(key, &file)).transpose()?;
         }
-        for (key, value, least, most) in config.ranges() {
+        for (key, path) in config.sinks.paths() {
+            *path = absolute(key, path)?;
+        }
+        let variable = |name: &str| environment.get(name).and_then(|value| value.to_str()).map(str::to_owned);
+        config.sinks.parquet.s3 = config.sinks.parquet.s3.map(|s3| s3.or_environment(variable));
+        if let Some((key, what)) = config.sinks.fault() {
+            return Err(loaded.fault(key, Problem::Invalid { key: key.to_owned(), what }));
+        }
+        for (key, value, least, most) in config.ranges().into_iter().chain(config.sinks.ranges()) {
             if !(least..=most).contains(&value) {
                 return Err(loaded.fault(key, Problem::OutOfRange { key, value, least, most }));
             }

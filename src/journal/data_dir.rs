@@ -8,9 +8,10 @@
 //! checkpoints/latest       the newest signed checkpoint, as a witness outside of the database
 //! intakes/<id>.intake      one for each recorder that lives, or died and was not drained yet
 //! doorbell/<name>.sock     one for each reader that waits for commits
+//! readers/<name>.lock      held by the one process that delivers to that sink
 //! ```
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -122,6 +123,24 @@ impl DataDir {
             Ok(file)
         });
         locked.map_err(|source| JournalError::Io { what: "cannot lock", path, source })
+    }
+
+    /// Takes the place of the reader `name`, of which there may be one; `None` while another process has it. It is free again when the
+    /// file is dropped, or its process dies.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`] when the lock's file cannot be made.
+    pub fn claim_reader(&self, name: &str) -> Result<Option<File>, JournalError> {
+        let folder = self.root.join("readers");
+        let path = folder.join(format!("{name}.lock"));
+        let io = |source| JournalError::Io { what: "cannot lock", path: path.clone(), source };
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(io)?;
+        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(source)) => Err(io(source)),
+        }
     }
 
     /// Takes the turn to replace the witness file; it is the next one's when the file is dropped.

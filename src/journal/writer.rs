@@ -187,6 +187,9 @@ impl Writer {
         let (used, capacity) = self.intake.usage();
         metrics.channel_bytes.set(used);
         metrics.channel_capacity.set(capacity);
+        metrics
+            .channel_events
+            .set(batch.counters.offered.saturating_sub(self.intake_progress.journaled + self.intake_progress.lost_total()));
         for loss in undeclared {
             metrics.events_lost.of(loss.hop.as_str()).add(loss.count);
         }

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::filter::Filter;
-use crate::event::{Decision, EventId, Kind};
+use crate::event::{Decision, Event, EventId, JournaledEvent, Kind, Payload, SessionId};
 use crate::journal::{Condition, DataDir, JournalError, JournalRow, ReaderStore, StoreError};
 
 /// Names of sessions that an error lists.
@@ -128,5 +128,22 @@ impl Reader {
             Ok(ControlFlow::Break(()))
         })?;
         Ok(verdict)
+    }
+
+    /// The host name that the session's `session_created` gives.
+    ///
+    /// # Errors
+    /// What the journal says.
+    pub fn hostname(&self, session: &SessionId) -> Result<Option<String>, StoreError> {
+        let mut hostname = None;
+        let conditions = [Condition::Session(session.as_str().to_owned()), Condition::Kinds(vec![Kind::SessionCreated])];
+        self.store.rows::<StoreError>(0, &conditions, Some(1), |row| {
+            // One that cannot be read says no name; `verify` is who says why.
+            if let Ok(JournaledEvent { event: Event { payload: Payload::SessionCreated(p), .. }, .. }) = row.to_event() {
+                hostname = Some(p.hostname);
+            }
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok(hostname)
     }
 }

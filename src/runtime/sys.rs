@@ -25,6 +25,19 @@ pub fn pidfd_open(pid: u32) -> Result<OwnedFd, Errno> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// Bytes of a TCP socket's send queue that the peer's kernel has not acknowledged (`SIOCOUTQ`, tcp(7)).
+///
+/// # Errors
+/// `EINVAL` when the socket listens, or is no TCP socket.
+#[expect(unsafe_code, reason = "no crate in use wraps the ioctl SIOCOUTQ")]
+pub fn unacknowledged(socket: BorrowedFd<'_>) -> Result<u64, Errno> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: the request (the same number as TIOCOUTQ) writes one int, which `bytes` is.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+    Errno::result(result)?;
+    u64::try_from(bytes).map_err(|_| Errno::EINVAL)
+}
+
 /// Sends a signal to the process behind a pidfd (`pidfd_send_signal(2)`, Linux 5.1).
 ///
 /// # Errors

@@ -6,10 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
 use super::error::ServerError;
 use super::gauges::refresh;
 use crate::app::keys::key_file;
 use crate::app::policy::{load_policy, variables};
+use crate::app::sinks::Sinks;
+use crate::app::totals::Totals;
 use crate::config::{Config, Environment};
 use crate::event::{Event, PolicyLoaded, Severity};
 use crate::journal::Journal;
@@ -19,7 +23,7 @@ use crate::runtime::{clock, ids};
 use crate::serve::auth::Keys;
 use crate::serve::grpc::{EventsApi, GrpcServer, IngestApi, PoliciesApi, PolicyFolder, Services};
 use crate::serve::http::{HttpServer, HttpState, NotReady};
-use crate::serve::stream::Streams;
+use crate::serve::stream::{Limits, Streams};
 use crate::serve::{Admission, SessionGuard};
 
 /// What `${WORKSPACE}` is for a sensor's operations: a path that no rule about a workspace lets anything through for by accident.
@@ -40,7 +44,10 @@ pub struct Listening {
 pub struct Running {
     http: HttpServer,
     grpc: Option<GrpcServer>,
+    streams: Arc<Streams>,
     ingest: IngestApi,
+    sinks: Sinks,
+    counting: JoinHandle<()>,
     draining: Arc<AtomicBool>,
     tls: bool,
 }
@@ -58,7 +65,7 @@ pub(super) async fn build(config: &Config, environment: &Environment, journal: &
     let policy = Arc::new(load_policy(&config.policies.choice(), &variables)?);
 
     // What is served.
-    let streams = Arc::new(Streams {});
+    let streams = Streams::start(journal.data_dir(), Limits::default())?;
     let ingest = IngestApi::new(Arc::clone(journal), Arc::clone(&policy), config.server.grpc.ingest_window);
     let events = EventsApi::new(Arc::clone(&streams), Arc::new(ingest.clone()));
     let folder = PolicyFolder { dir: config.policies.dir.clone(), default: config.policies.default.clone(), variables };
@@ -76,7 +83,10 @@ pub(super) async fn build(config: &Config, environment: &Environment, journal: &
     } else {
         None
     };
-    Ok(Running { http, grpc, ingest, draining, tls: config.server.grpc.tls.cert.is_some() })
+    // What follows the journal by itself.
+    let sinks = Sinks::start(&config.sinks, journal)?;
+    let counting = tokio::spawn(Totals::new(journal.data_dir()).keep());
+    Ok(Running { http, grpc, streams, ingest, sinks, counting, draining, tls: config.server.grpc.tls.cert.is_some() })
 }
 
 impl Running {
@@ -86,13 +96,15 @@ impl Running {
         Listening { http: self.http.addr(), grpc: self.grpc.as_ref().map(GrpcServer::addr), tls: self.tls }
     }
 
-    /// Ends it: nothing new begins, streams and commands are told and end by themselves, then connections are cut.
+    /// Ends it: nothing new begins, streams and commands are told and end by themselves, then connections are cut, and the sinks deliver
+    /// what is in the journal by then.
     pub async fn shut_down(self, deadline: Duration) {
-        let Self { http, grpc, ingest, draining, tls: _ } = self;
+        let Self { http, grpc, streams, ingest, sinks, counting, draining, tls: _ } = self;
         draining.store(true, Ordering::Release);
         if let Some(grpc) = &grpc {
             grpc.drain().await;
         }
+        streams.shut_down();
         ingest.shut_down();
         let end_grpc = async {
             if let Some(grpc) = grpc
@@ -102,6 +114,10 @@ impl Running {
             }
         };
         tokio::join!(end_grpc, http.shutdown(deadline));
+        counting.abort();
+        if tokio::task::spawn_blocking(|| sinks.end()).await.is_err() {
+            tracing::error!("a sink ended with a panic; the next start goes on at its cursor");
+        }
     }
 }
 

@@ -5,6 +5,8 @@ use crate::journal::JournalError;
 use crate::serve::auth::KeyFileError;
 use crate::serve::grpc::GrpcError;
 use crate::serve::http::ServeError;
+use crate::serve::stream::StreamsError;
+use crate::sink::DeliverStartError;
 
 /// Why there is no server. Nothing listens any more.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +26,12 @@ pub enum ServerError {
     /// The gRPC service cannot be started.
     #[error(transparent)]
     Grpc(#[from] GrpcError),
+    /// The streams of the journal cannot be started.
+    #[error(transparent)]
+    Streams(#[from] StreamsError),
+    /// A sink cannot be started.
+    #[error(transparent)]
+    Sinks(#[from] DeliverStartError),
     /// The runtime or its signals cannot be had.
     #[error("the server cannot be started: {0}")]
     Runtime(#[from] std::io::Error),

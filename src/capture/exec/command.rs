@@ -47,6 +47,8 @@ pub struct CommandSpec {
     pub env: Vec<(OsText, OsText)>,
     /// Working directory, entered after the workspace is mounted.
     pub cwd: OsText,
+    /// The position in a trace of who asked for the command, if it is another than the session's.
+    pub traceparent: Option<String>,
 }
 
 /// How a command ended.
@@ -140,7 +142,7 @@ pub fn run_command(
     let since = clock::instant();
     let argv = arguments::cut((recorder.redact)(&command.argv));
     let program = argv.first().cloned().unwrap_or_default();
-    let payload = CommandStarted { argv, cwd: command.cwd.clone(), tty: false, traceparent: None };
+    let payload = CommandStarted { argv, cwd: command.cwd.clone(), tty: false, traceparent: command.traceparent.clone() };
     let started = recorder.gatekeeper.observe(payload.into(), None, None);
     let finish = |ending: &Ending, processes, statistics: &ExecStatistics| {
         let finished = CommandFinished {

@@ -8,6 +8,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
 use super::connection::{open_reader, store_errors};
+use super::consumers::{self, ConsumerRow};
 use super::filter::{Condition, select};
 use super::migrate::{check_before_touching, check_opened};
 use super::row::{JournalRow, Page, UnreadableRow};
@@ -198,6 +199,24 @@ impl ReaderStore {
         store_errors(self.connection.query_row("SELECT coalesce(min(seq), 0) FROM events", [], |row| row.get(0)))
     }
 
+    /// `seq` of the first event that was seen at or after `time_us`. Reads through the journal: times need not ascend, where several
+    /// recorders or sensors write.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn first_since(&self, time_us: i64) -> Result<Option<u64>, StoreError> {
+        let sql = "SELECT seq FROM events WHERE time_us >= ?1 ORDER BY seq LIMIT 1";
+        store_errors(self.connection.query_row(sql, [time_us], |row| row.get(0)).optional())
+    }
+
+    /// The named consumers, by name.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn consumers(&self) -> Result<Vec<ConsumerRow>, StoreError> {
+        self.list(&format!("SELECT {} FROM consumers ORDER BY name", consumers::COLUMNS), consumers::row)
+    }
+
     /// How many rows of each kind meet all conditions.
     ///
     /// # Errors
@@ -305,7 +324,7 @@ impl ReaderStore {
         })
     }
 
-    fn list<T>(&self, sql: &str, read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>) -> Result<Vec<T>, StoreError> {
+    pub(super) fn list<T>(&self, sql: &str, read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>) -> Result<Vec<T>, StoreError> {
         let mut statement = store_errors(self.connection.prepare_cached(sql))?;
         let rows = store_errors(statement.query_map([], read))?;
         store_errors(rows.collect())

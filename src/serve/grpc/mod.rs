@@ -27,7 +27,7 @@ mod clients {
 
 pub use clients::*;
 pub use config::{GrpcConfig, TlsConfig};
-pub use events::EventsApi;
+pub use events::{EventsApi, JOURNAL_HEAD, READ_ON_AFTER};
 pub use generated::*;
 pub use ingest::IngestApi;
 pub use policies::{PoliciesApi, PolicyFolder};
