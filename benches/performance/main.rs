@@ -1,6 +1,6 @@
 //! `make bench`: measures and writes `docs/performance.md`. Peers run the same work in the same run, interleaved; medians count.
 //!
-//! Arguments: names of sections to run (`journal gate start memory`), all if none. `AGENTSH_BENCH_DIR` is where journals are made
+//! Arguments: names of sections to run (`journal gate start memory wire`), all if none. `AGENTSH_BENCH_DIR` is where journals are made
 //! (default: the target folder), so that another disk can be measured.
 #![allow(
     clippy::unwrap_used,
@@ -20,6 +20,7 @@ mod load;
 mod memory;
 mod report;
 mod start;
+mod wire;
 
 use std::path::PathBuf;
 
@@ -32,8 +33,8 @@ fn main() {
         .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench"), PathBuf::from);
     std::fs::create_dir_all(&folder).unwrap();
     let mut report = report::Report::load();
-    let sections: [(&str, Section); 4] =
-        [("journal", journal::run), ("gate", gate::run), ("start", start::run), ("memory", memory::run)];
+    let sections: [(&str, Section); 5] =
+        [("journal", journal::run), ("gate", gate::run), ("start", start::run), ("memory", memory::run), ("wire", wire::run)];
     for (name, run) in sections {
         if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
             eprintln!("measuring: {name}");

@@ -1,5 +1,7 @@
 //! Third-party clients and collectors. `make test-peers` installs them; without that each test says that it is skipped, and why.
 
+mod grpc;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
