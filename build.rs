@@ -28,8 +28,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .out_dir(&messages)
         .compile_fds(descriptors.clone())?;
 
-    // Clients get the messages that they read; the server answers `Subscribe` with bytes that are encoded once for all of its streams.
-    for (folder, of_clients) in [("clients", true), ("servers", false)] {
+    // Clients get the messages that they read; the server answers `Subscribe` and `Query` with bytes that are encoded already.
+    for (folder, of_clients) in [("clients", true), ("services", false)] {
         let services = out.join(folder);
         std::fs::create_dir_all(&services)?;
         let mut builder = tonic_prost_build::configure()
@@ -37,7 +37,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .build_server(!of_clients)
             .extern_path(".agentsh.v1", "crate::encode::proto");
         if !of_clients {
-            builder = builder.extern_path(".agentsh.v1.SubscribeResponse", "crate::encode::proto::EncodedResponse");
+            for message in [".agentsh.v1.SubscribeResponse", ".agentsh.v1.QueryResponse"] {
+                builder = builder.extern_path(message, "crate::encode::proto::EncodedResponse");
+            }
         }
         builder.out_dir(&services).compile_fds(descriptors.clone())?;
     }

@@ -4,6 +4,7 @@
 CREATE TABLE consumers(
   name            TEXT PRIMARY KEY,
   acked           INTEGER NOT NULL,  -- every event up to this seq is done with
+  delivered       INTEGER NOT NULL,  -- everything up to this seq was sent; may lag by a moment
   paused          INTEGER NOT NULL CHECK (paused IN (0, 1)),
   max_ack_pending INTEGER NOT NULL,  -- events that may be delivered and not acknowledged
   owner           TEXT,              -- name of the key that made it

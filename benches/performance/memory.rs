@@ -45,7 +45,7 @@ fn ready(address: &str) -> bool {
         && answer.starts_with("HTTP/1.1 200")
 }
 
-fn status_kib(pid: u32, key: &str) -> u64 {
+pub fn status_kib(pid: u32, key: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     status.lines().find_map(|line| line.strip_prefix(key)).unwrap().trim().trim_end_matches(" kB").parse().unwrap()
 }

@@ -34,6 +34,9 @@ pub enum RunError {
     /// The journal cannot be opened.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The session's file in the data directory cannot be made.
+    #[error("the session's file in the data directory cannot be made: {0}")]
+    Lease(io::Error),
     /// The session's launcher failed.
     #[error("the session cannot be prepared: {0}")]
     Launch(#[from] LaunchError),

@@ -4,14 +4,22 @@
 //! ends the command, the mount is gone and the journal closed before `run` returns. Never: a rule about events, files or storage of
 //! its own.
 
+mod connect;
 pub mod demo;
 mod error;
 pub mod health;
 pub mod journal;
+pub mod keys;
+mod lease;
+mod opening;
 mod pipeline;
 mod policy;
 pub mod server;
+pub mod sessions;
+pub mod sinks;
 mod summary;
+pub mod telemetry;
+mod totals;
 mod workspace;
 
 pub use error::RunError;
@@ -20,5 +28,10 @@ pub use policy::{load_policy, variables};
 pub use summary::{Gap, Refused, Summary};
 pub use workspace::Workspace;
 
-pub use crate::capture::exec::{BlockedSignals, Ending, launch};
+pub use crate::capture::exec::{BlockedSignals, Ending, SignalForwarder, launch};
+pub use crate::serve::sessions::{
+    Client, ClientError, CommandEnd, ExecStreams, NewSession, SessionInfo, SessionPage, SessionState, StartCommand, WhichSessions,
+};
+pub use connect::{ConnectError, Server, connect};
+
 pub use crate::policy::{MAX_TEXT_BYTES, Policy, PolicyError, Variables};

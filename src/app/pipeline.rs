@@ -7,21 +7,22 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::error::RunError;
+use super::lease::Lease;
+use super::opening::{announce, mount_spec, other_layers};
 use super::policy::{load_policy, variables};
 use super::summary::Summary;
 use super::workspace::Workspace;
 use crate::capture::actor::ProcActors;
 use crate::capture::exec::{
-    BlockedSignals, CommandHandle, CommandSpec, Ending, MountSpec, PreparedSession, ProcessObserver, Recorder, RunningProgram,
-    SessionSpec, run_command,
+    BlockedSignals, CommandHandle, CommandSpec, Ending, PreparedSession, ProcessObserver, Recorder, RunningProgram, SessionSpec,
+    run_command,
 };
-use crate::capture::fuse::{FuseServer, MountedDevice, mount_options};
+use crate::capture::fuse::{FuseServer, MountedDevice};
 use crate::capture::proxy::ProxyServer;
 use crate::channel::SessionChannel;
 use crate::config::{Config, Environment, PolicyChoice};
-use crate::event::{
-    CapabilityReport, Layer, LayerReport, LayerState, OsText, PolicyLoaded, SessionCreated, SessionEnded, SessionId, redact,
-};
+use crate::event::trace::{Callers, TraceParent};
+use crate::event::{CapabilityReport, OsText, SessionEnded, SessionId, redact};
 use crate::journal::Journal;
 use crate::runtime::{clock, ids};
 
@@ -78,12 +79,15 @@ pub fn run(
     let session_id = ids::session_id(clock::now());
     let channel =
         SessionChannel::new(Arc::clone(journal.channel()), Arc::new(ArcSwap::new(Arc::clone(&policy))), session_id.clone());
-    announce(&channel, &workspace);
+    // Held until the end is on record: one that is left shows that the recorder died.
+    let lease = Lease::take(journal.data_dir(), &session_id)?;
+    let caller = caller(&request.env);
+    announce(&channel, &workspace, Vec::new(), caller.map(|caller| caller.to_string()));
 
     let handle = Arc::new(CommandHandle::default());
     let forwarder = signals.forward_to(Arc::clone(&handle));
     let actors = Arc::new(ProcActors::new());
-    let session = Session { request, config, journal: &journal, channel: &channel, actors: &actors, handle: &handle };
+    let session = Session { request, config, journal: &journal, channel: &channel, actors: &actors, handle: &handle, caller };
     let outcome = session.record(workspace);
     drop(forwarder);
 
@@ -95,6 +99,9 @@ pub fn run(
     };
     let ended = SessionEnded { reason: reason.to_owned(), duration_us: clock::micros_since(began), processes_ended };
     channel.observe(ended, None, None);
+    if journal.flush() {
+        lease.release();
+    }
     let failure = journal.failure();
     let journal_data = journal.data_dir().clone();
     let closed = journal.close();
@@ -107,32 +114,21 @@ pub fn run(
     Ok(RunReport { session: session_id, ending, summary })
 }
 
-/// The session and its policy, on record before anything else of it.
-fn announce(channel: &SessionChannel, workspace: &Workspace) {
-    let policy = channel.policy();
-    let uname = nix::sys::utsname::uname().ok();
-    let text = |value: Option<&std::ffi::OsStr>| value.map(|value| value.to_string_lossy().into_owned()).unwrap_or_default();
-    let os = [uname.as_ref().map(nix::sys::utsname::UtsName::sysname), uname.as_ref().map(nix::sys::utsname::UtsName::release)];
-    let created = SessionCreated {
-        workspace: OsText::from(workspace.path.as_path()),
-        policy: policy.name().to_owned(),
-        policy_digest: policy.digest().to_owned(),
-        agentsh_version: env!("CARGO_PKG_VERSION").to_owned(),
-        hostname: text(uname.as_ref().map(nix::sys::utsname::UtsName::nodename)),
-        os: os.map(text).join(" "),
-        uid: nix::unistd::getuid().as_raw(),
-        labels: Vec::new(),
-        traceparent: None,
-    };
-    let created = channel.observe(created, None, None);
-    let loaded = PolicyLoaded {
-        name: policy.name().to_owned(),
-        digest: policy.digest().to_owned(),
-        source: policy.source().to_owned(),
-        text: policy.text().to_owned(),
-        rules: u64::try_from(policy.rule_count()).unwrap_or(u64::MAX),
-    };
-    channel.observe(loaded, None, Some(created));
+/// The variable that programs hand their position in a trace down in.
+const TRACEPARENT: &str = "TRACEPARENT";
+
+/// The caller's position in a trace, from the environment that it started us with. One that is malformed counts as none (W3C Trace
+/// Context §4.3).
+fn caller(env: &[(OsString, OsString)]) -> Option<TraceParent> {
+    let (_, value) = env.iter().rfind(|(name, value)| name == TRACEPARENT && !value.is_empty())?;
+    let text = value.to_string_lossy();
+    match text.parse() {
+        Ok(caller) => Some(caller),
+        Err(error) => {
+            tracing::warn!(%error, "TRACEPARENT is ignored");
+            None
+        }
+    }
 }
 
 /// What a session is recorded with.
@@ -143,12 +139,16 @@ struct Session<'a> {
     channel: &'a SessionChannel,
     actors: &'a Arc<ProcActors>,
     handle: &'a CommandHandle,
+    /// The caller's position in a trace.
+    caller: Option<TraceParent>,
 }
 
 impl Session<'_> {
     /// Sets the layers up, runs the command, takes the layers down. Returns how it ended and how many processes were ended with it.
     fn record(&self, workspace: Workspace) -> Result<(Ending, u64), RunError> {
         let command_id = ids::command_id(clock::now());
+        let callers = Callers { session: self.caller, command: None };
+        let trace = TraceParent::of_command(self.channel.session_id(), &command_id, callers);
         let channel = self.channel.for_command(command_id);
         let fuse = &self.config.sandbox.fuse;
         let mount = fuse.enabled.then(|| mount_spec(&workspace));
@@ -165,7 +165,7 @@ impl Session<'_> {
             None => None,
         };
         let proxy = if self.config.sandbox.network.enabled {
-            Some(ProxyServer::start(channel.clone(), self.config.sandbox.network.clone())?)
+            Some(ProxyServer::start(channel.clone(), self.config.sandbox.network.clone(), Some(trace))?)
         } else {
             None
         };
@@ -173,7 +173,12 @@ impl Session<'_> {
         let hide =
             if hidden_in_workspace && server.is_some() { Vec::new() } else { vec![self.journal.data_dir().root().to_owned()] };
         let session = prepared.confine(&hide)?;
-        let layers = session.layers().iter().cloned().chain(other_layers(fuse.enabled, proxy.as_ref())).collect();
+        let layers = session
+            .layers()
+            .iter()
+            .cloned()
+            .chain(other_layers(fuse.enabled, proxy.as_ref().map(|proxy| format!("HTTP proxy at {}", proxy.address()))))
+            .collect();
         self.channel.observe(CapabilityReport { layers }, None, None);
         if let Some(reason) = self.journal.failure() {
             return Err(RunError::JournalCannotWrite { reason: reason.to_string() });
@@ -185,10 +190,14 @@ impl Session<'_> {
             env.retain(|(name, _)| !variables.iter().any(|(ours, _)| ours == name));
             env.extend(variables);
         }
+        // What the command reports of itself hangs below the span of the command.
+        env.retain(|(name, _)| name != TRACEPARENT);
+        env.push((TRACEPARENT.into(), trace.to_string().into()));
         let command = CommandSpec {
             argv: self.request.argv.iter().map(|argument| OsText::from(argument.as_os_str())).collect(),
             env: env.iter().map(|(name, value)| (OsText::from(name.as_os_str()), OsText::from(value.as_os_str()))).collect(),
             cwd: OsText::from(self.request.cwd.as_path()),
+            traceparent: None,
         };
         let observer = Observer(self.actors);
         let recorder = Recorder { gatekeeper: &channel, observer: &observer, redact: redact::argv };
@@ -217,62 +226,4 @@ impl ProcessObserver for Observer<'_> {
     fn ended(&self, pid: u32) {
         self.0.invalidate(pid);
     }
-}
-
-fn mount_spec(workspace: &Workspace) -> MountSpec {
-    let covered = nix::sys::statvfs::fstatvfs(&workspace.root).map_or(nix::sys::statvfs::FsFlags::empty(), |found| found.flags());
-    let options = mount_options(nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw(), covered);
-    MountSpec {
-        target: OsText::from(workspace.path.as_path()),
-        fstype: options.fstype.to_owned(),
-        source: options.source.to_owned(),
-        flags: options.flags.bits(),
-        options: options.data,
-        device: Some("/dev/fuse".into()),
-    }
-}
-
-/// The layers that are not the launcher's to report.
-fn other_layers(fuse: bool, proxy: Option<&ProxyServer>) -> Vec<LayerReport> {
-    let absent = |layer, reason: &str, remedy: Option<&str>| LayerReport {
-        layer,
-        state: LayerState::Absent,
-        mechanism: None,
-        reason: Some(reason.to_owned()),
-        remedy: remedy.map(str::to_owned),
-    };
-    let mut layers = Vec::new();
-    if !fuse {
-        let remedy = Some("set sandbox.fuse.enabled: true");
-        layers.push(absent(Layer::Fuse, "it is switched off in the configuration", remedy));
-    }
-    match proxy {
-        Some(proxy) => {
-            layers.push(LayerReport {
-                layer: Layer::Proxy,
-                state: LayerState::Enforcing,
-                mechanism: Some(format!("HTTP proxy at {}", proxy.address())),
-                reason: Some("programs that ignore HTTP_PROXY and HTTPS_PROXY connect unseen".to_owned()),
-                remedy: None,
-            });
-            layers.push(LayerReport {
-                layer: Layer::Dns,
-                state: LayerState::Observing,
-                mechanism: Some("names that the proxy resolves".to_owned()),
-                reason: Some("names that a program resolves by itself are not seen".to_owned()),
-                remedy: None,
-            });
-        }
-        None => {
-            let remedy = Some("set sandbox.network.enabled: true");
-            layers.push(absent(Layer::Proxy, "it is switched off in the configuration", remedy));
-            layers.push(absent(Layer::Dns, "it is switched off with the proxy", remedy));
-        }
-    }
-    layers.push(absent(Layer::OutsideFiles, "files outside of the workspace are not watched by this version", None));
-    layers.push(absent(Layer::Transparent, "connections are not redirected by this version", None));
-    layers.push(absent(Layer::UnixSocket, "unix sockets are not watched by this version", None));
-    layers.push(absent(Layer::Limits, "resources are not limited by this version", None));
-    layers.push(absent(Layer::Registry, "this system has no Windows registry", None));
-    layers
 }

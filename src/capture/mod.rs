@@ -4,6 +4,7 @@
 //! into an event (G-7). Never: a layer reads the journal, decides by itself, or waits for a sink.
 
 pub mod actor;
+pub mod attribution;
 pub mod exec;
 pub mod fuse;
 pub mod probe;

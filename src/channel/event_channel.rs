@@ -27,8 +27,8 @@ pub enum GateError {
 
 /// Many producers, one consumer: the interceptors' side. The consumer is the journal's writer, which drains [`EventChannel::intake`].
 pub struct EventChannel {
-    intake: Arc<Intake>,
-    config: ChannelConfig,
+    pub(super) intake: Arc<Intake>,
+    pub(super) config: ChannelConfig,
 }
 
 /// Bytes of scratch memory that a thread keeps; what a larger event needed is given back.
@@ -63,7 +63,7 @@ impl EventChannel {
         let durability = self.config.durability.of(family);
         let result = self.gate_at(durability, event, judgement, policy);
         let metrics = metrics();
-        metrics.gate_latency.observe(durability.as_str(), clock::micros_since(started));
+        metrics.gate_latency.of(family).observe(durability.as_str(), clock::micros_since(started));
         metrics.events.of(event.kind()).add(1);
         metrics.events.of(Kind::PolicyDecision).add(1);
         metrics.decisions.of(judgement.decision).of(family).add(1);

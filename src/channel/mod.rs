@@ -9,7 +9,9 @@ mod config;
 mod event_channel;
 pub mod intake;
 mod session;
+mod take_in;
 
 pub use config::{ChannelConfig, Durability, DurabilityConfig, OnOverload};
 pub use event_channel::{EventChannel, GateError, decision_event};
 pub use session::{Gatekeeper, Outcome, Refusal, RefusedBy, SessionChannel, Verdict};
+pub use take_in::TakeInError;

@@ -5,8 +5,12 @@ use std::path::PathBuf;
 
 use super::doctor::DoctorArgs;
 use super::events::EventsArgs;
+use super::exec::ExecArguments;
 use super::journal::JournalCommand;
+use super::keys::KeysCommand;
 use super::policy::PolicyCommand;
+use super::session::SessionCommand;
+use super::sinks::SinksCommand;
 use super::verify::VerifyArgs;
 
 /// A flight recorder for AI agents and any other command
@@ -39,19 +43,33 @@ pub(super) enum Command {
     /// How the journal stands; its key, a signed checkpoint, a rebuild
     #[command(subcommand)]
     Journal(JournalCommand),
+    /// How the sinks of the configuration stand, and what was refused
+    #[command(subcommand)]
+    Sinks(SinksCommand),
     /// Check a policy, or print the built-in one
     #[command(subcommand)]
     Policy(PolicyCommand),
-    /// Keep the journal open and answer health checks and metrics over HTTP
+    /// Sessions on the server: create, list, info, end
+    #[command(subcommand)]
+    Session(SessionCommand),
+    /// Run a command in a session on the server
+    Exec(ExecArguments),
+    /// Keep the journal open and answer over HTTP and gRPC
     Server(ServerArguments),
+    /// Who may use the server: make, list and revoke keys
+    #[command(subcommand)]
+    Keys(KeysCommand),
 }
 
 /// `agentsh server`.
 #[derive(Debug, clap::Args)]
 pub(super) struct ServerArguments {
-    /// Address to listen on; loopback only [default: server.http.addr of the configuration, else 127.0.0.1:8080]
+    /// Address of the HTTP service [default: server.http.addr of the configuration, else 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(super) addr: Option<std::net::SocketAddr>,
+    /// Address of the gRPC service, and that there is one [default: server.grpc of the configuration]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(super) grpc: Option<std::net::SocketAddr>,
 }
 
 /// `agentsh run`.

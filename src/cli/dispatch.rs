@@ -1,6 +1,6 @@
 //! From the process's arguments to a subcommand, and from its error to an exit code.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,7 +8,7 @@ use clap::Parser as _;
 
 use super::arguments::{Arguments, Command};
 use super::output::{FAILED, on_standard_output};
-use super::{demo, doctor, events, journal, policy, run, server, verify};
+use super::{demo, doctor, events, exec, journal, keys, policy, run, server, session, sinks, verify};
 use crate::app::{self, BlockedSignals, launch};
 use crate::config::{Config, Environment, PolicyChoice};
 use crate::query::DataDir;
@@ -72,12 +72,19 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Events(arguments) => on_standard_output(no_color, |out| events::run(&arguments, &data_dir, out)),
         Command::Verify(arguments) => on_standard_output(no_color, |out| verify::run(&arguments, &data_dir, out)),
         Command::Journal(command) => on_standard_output(no_color, |out| journal::run(&command, &data_dir, &config.journal, out)),
+        Command::Sinks(command) => on_standard_output(no_color, |out| sinks::run(&command, &data_dir, out)),
         Command::Doctor(arguments) => {
             let policy = policy_outcome(&config.policies.choice(), &environment);
             on_standard_output(no_color, |out| doctor::run(&arguments, &data_dir, &policy, out))
         }
         Command::Policy(command) => policy::run(command),
-        Command::Server(arguments) => server::run(&arguments, config)?,
+        Command::Keys(command) => {
+            let file = app::keys::key_file(&config);
+            on_standard_output(no_color, |out| keys::run(&command, &file, out))
+        }
+        Command::Session(command) => on_standard_output(no_color, |out| session::run(command, &config, &environment, out)),
+        Command::Exec(arguments) => exec::run(&arguments, Context::new(config, environment)?)?,
+        Command::Server(arguments) => server::run(&arguments, config, &environment)?,
     };
     Ok(code)
 }
@@ -94,12 +101,7 @@ fn policy_outcome(choice: &PolicyChoice, environment: &Environment) -> Result<St
 /// Log lines go to stderr, warnings and worse unless `AGENTSH_LOG` says otherwise (`info`, `agentsh=debug` …).
 fn start_log(environment: &Environment) {
     let filter = environment.get("AGENTSH_LOG").and_then(|filter| filter.to_str()).unwrap_or("warn");
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal() && environment.get("NO_COLOR").is_none())
-        .with_target(false)
-        .init();
+    app::telemetry::start_log(filter, environment.get("NO_COLOR").is_none());
 }
 
 /// One line on stderr; where even that is closed, the exit code still tells.

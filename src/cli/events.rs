@@ -1,9 +1,10 @@
-//! `agentsh events`: prints the events of a filter, as a table, JSON, JSON lines or CSV, once or as they come.
+//! `agentsh events`: prints the events of a filter, as a table, JSON, JSON lines, CSV or OCSF records, once or as they come.
 
 mod args;
 mod csv;
 mod describe;
 mod line;
+mod ocsf;
 mod printer;
 mod table;
 
@@ -30,7 +31,7 @@ pub fn run(args: &EventsArgs, data_dir: &DataDir, out: &mut Output<'_>) -> anyho
     let zone = TimeZone::system();
     let mut filter = args.filter.to_filter(clock::now(), &zone)?;
     let reader = Reader::open(data_dir)?;
-    filter.session = filter.session.map(|name| reader.session(&name)).transpose()?;
+    filter.sessions = filter.sessions.iter().map(|name| reader.session(name)).collect::<Result<_, _>>()?;
     let printer = Printer::new(args, &filter, zone, reader.head()?, out);
     let printed =
         if args.follow { follow(data_dir, &reader, &filter, printer, out) } else { once(&reader, &filter, printer, out) };

@@ -5,10 +5,10 @@ use std::io::Write as _;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
-use super::output::{Exit, Output};
+use super::output::{Exit, Output, printable};
 use crate::app::{self, journal::JournalConfig};
 
-use crate::query::{DataDir, IntakeStatus, JournalError, JournalStatus, status};
+use crate::query::{DataDir, IntakeStatus, JournalError, JournalStatus, SinkStatus, status};
 use crate::runtime::clock;
 use crate::runtime::units::{Age, Bytes, Count};
 
@@ -95,6 +95,7 @@ fn print(found: &JournalStatus, out: &mut Output<'_>) -> anyhow::Result<()> {
     let open = if found.sessions.open > 0 { format!(" ({} without an end)", Count(found.sessions.open)) } else { String::new() };
     writeln!(out, "sessions    {}{open}", Count(found.sessions.total))?;
     print_recorders(&found.intakes, now, out)?;
+    print_sinks(&found.sinks, out)?;
     let accounts = &found.accounts;
     let sum = format!(
         "offered {} = journaled {} + lost {} + in the intakes {}",
@@ -118,6 +119,18 @@ fn print(found: &JournalStatus, out: &mut Output<'_>) -> anyhow::Result<()> {
         for difference in &accounts.differences {
             writeln!(out, "              {difference}")?;
         }
+    }
+    Ok(())
+}
+
+/// Where each sink is.
+fn print_sinks(sinks: &[SinkStatus], out: &mut Output<'_>) -> anyhow::Result<()> {
+    for (at, sink) in sinks.iter().enumerate() {
+        let title = if at == 0 { "sinks" } else { "" };
+        let letters = if sink.dead_letters > 0 { format!(", {} dead letters", Count(sink.dead_letters)) } else { String::new() };
+        let stalled = sink.stalled.as_ref().map_or_else(String::new, |reason| format!(", stalled: {}", printable(reason)));
+        let (name, delivered, behind) = (&sink.name, Count(sink.delivered), Count(sink.behind));
+        writeln!(out, "{title:<11} {name}: delivered up to {delivered}, {behind} behind{letters}{stalled}")?;
     }
     Ok(())
 }

@@ -9,11 +9,15 @@ mod demo;
 mod dispatch;
 pub mod doctor;
 pub mod events;
+mod exec;
 pub mod journal;
+pub mod keys;
 pub mod output;
 pub mod policy;
 mod run;
 mod server;
+mod session;
+pub mod sinks;
 pub mod verify;
 
 pub use dispatch::main;

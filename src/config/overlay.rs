@@ -6,8 +6,9 @@ use super::document::{Key, Node, Value};
 use super::environment::Environment;
 use super::error::{Origin, Problem};
 
-/// Variables that start with `AGENTSH_` and are no keys of the configuration: the file's own name, and how `exec` reaches a server.
-const NOT_KEYS: &[&str] = &["AGENTSH_CONFIG", "AGENTSH_TRANSPORT"];
+/// Variables that start with `AGENTSH_` and are no keys of the configuration: the file's own name, what is logged, and how
+/// `session` and `exec` reach a server.
+const NOT_KEYS: &[&str] = &["AGENTSH_CONFIG", "AGENTSH_LOG", "AGENTSH_TRANSPORT", "AGENTSH_API_KEY"];
 
 /// Sets each variable's key in the tree, in the order of the variables' names.
 pub(super) fn apply(root: &mut Node, environment: &Environment) -> Result<(), (Problem, Origin)> {

@@ -7,11 +7,15 @@ use serde::Deserialize;
 use super::environment::Environment;
 use super::error::{ConfigError, Problem};
 use super::load::{Loaded, load};
+use crate::app::telemetry::TelemetryConfig;
 use crate::capture::exec::ExecConfig;
 use crate::capture::fuse::{AuditConfig, FuseConfig};
 use crate::capture::proxy::ProxyConfig;
 use crate::journal::JournalConfig;
 use crate::serve::ServerConfig;
+use crate::serve::auth::AuthConfig;
+use crate::serve::sessions::SessionsConfig;
+use crate::sink::SinksConfig;
 
 /// The name of the policy that is part of the program.
 pub(super) const BUILT_IN: &str = "built-in";
@@ -25,6 +29,10 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// What the server answers, and where.
     pub server: ServerConfig,
+    /// Who may use the server.
+    pub auth: AuthConfig,
+    /// Sessions on the server.
+    pub sessions: SessionsConfig,
     /// Which policy is in force.
     pub policies: PoliciesConfig,
     /// How events are kept.
@@ -33,6 +41,10 @@ pub struct Config {
     pub sandbox: SandboxConfig,
     /// How much is on record.
     pub audit: AuditConfig,
+    /// Where events are delivered to.
+    pub sinks: SinksConfig,
+    /// Where the server's own traces go.
+    pub telemetry: TelemetryConfig,
     /// The file that was read; absent when there was none.
     #[serde(skip)]
     pub file: Option<PathBuf>,
@@ -79,9 +91,16 @@ impl PoliciesConfig {
     /// The policy that is in force where `--policy` names none.
     #[must_use]
     pub fn choice(&self) -> PolicyChoice {
+        self.named(&self.default).unwrap_or(PolicyChoice::BuiltIn)
+    }
+
+    /// The policy of this name; `None` when there can be none: it is no name, or there is no folder.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<PolicyChoice> {
         match &self.dir {
-            Some(dir) if self.default != BUILT_IN => PolicyChoice::File(dir.join(format!("{}.yaml", self.default))),
-            _ => PolicyChoice::BuiltIn,
+            _ if name == BUILT_IN => Some(PolicyChoice::BuiltIn),
+            Some(dir) if is_policy_name(name) => Some(PolicyChoice::File(dir.join(format!("{name}.yaml")))),
+            Some(_) | None => None,
         }
     }
 }
@@ -104,7 +123,24 @@ impl Config {
             absolute("data_dir", &config.data_dir)?
         };
         config.policies.dir = config.policies.dir.map(|dir| absolute("policies.dir", &dir)).transpose()?;
-        for (key, value, least, most) in config.ranges() {
+        config.auth.keys_file = config.auth.keys_file.map(|file| absolute("auth.keys_file", &file)).transpose()?;
+        let tls = &mut config.server.grpc.tls;
+        for (key, file) in [
+            ("server.grpc.tls.cert", &mut tls.cert),
+            ("server.grpc.tls.key", &mut tls.key),
+            ("server.grpc.tls.client_ca", &mut tls.client_ca),
+        ] {
+            *file = file.take().map(|file| absolute(key, &file)).transpose()?;
+        }
+        for (key, path) in config.sinks.paths() {
+            *path = absolute(key, path)?;
+        }
+        let variable = |name: &str| environment.get(name).and_then(|value| value.to_str()).map(str::to_owned);
+        config.sinks.parquet.s3 = config.sinks.parquet.s3.map(|s3| s3.or_environment(variable));
+        if let Some((key, what)) = config.sinks.fault() {
+            return Err(loaded.fault(key, Problem::Invalid { key: key.to_owned(), what }));
+        }
+        for (key, value, least, most) in config.ranges().into_iter().chain(config.sinks.ranges()) {
             if !(least..=most).contains(&value) {
                 return Err(loaded.fault(key, Problem::OutOfRange { key, value, least, most }));
             }
@@ -117,14 +153,17 @@ impl Config {
 impl Config {
     /// Numbers that do harm outside of a range: key, value, least, most. An intake below 64 KiB is smaller than a session's first
     /// events; threads beyond a few are only memory.
-    fn ranges(&self) -> [(&'static str, u64, u64, u64); 4] {
+    fn ranges(&self) -> Vec<(&'static str, u64, u64, u64)> {
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-        [
+        let own = [
             ("journal.intake_bytes", self.journal.intake_bytes, 64 << 10, 1 << 30),
             ("journal.commit_events", self.journal.commit_events, 1, 1_000_000),
+            ("sessions.max_sessions", u64::from(self.sessions.max_sessions), 1, 4_096),
+            ("sessions.max_commands", u64::from(self.sessions.max_commands), 1, 65_536),
             ("sandbox.fuse.threads", count(self.sandbox.fuse.threads), 1, 256),
             ("sandbox.network.max_connections", count(self.sandbox.network.max_connections), 1, 65_536),
-        ]
+        ];
+        own.into_iter().chain(self.server.grpc.ranges()).collect()
     }
 }
 
@@ -136,13 +175,14 @@ fn absolute(key: &'static str, path: &Path, environment: &Environment) -> Result
     if path.is_absolute() { Ok(path.to_owned()) } else { Err(Problem::RelativePath { path: path.to_owned() }) }
 }
 
+fn is_policy_name(name: &str) -> bool {
+    let is_file_name = Path::new(name).extension().is_some_and(|end| end == "yaml");
+    !(name.is_empty() || name.contains(['/', '\0']) || name.starts_with('.') || is_file_name)
+}
+
 fn check_policy(policies: &PoliciesConfig) -> Result<(), Problem> {
     let name = &policies.default;
-    if name.is_empty()
-        || name.contains('/')
-        || name.starts_with('.')
-        || Path::new(name).extension().is_some_and(|end| end == "yaml")
-    {
+    if !is_policy_name(name) {
         return Err(Problem::PolicyName { name: name.clone() });
     }
     if name != BUILT_IN && policies.dir.is_none() {

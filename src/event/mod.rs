@@ -11,6 +11,7 @@ pub mod redact;
 mod schema;
 mod subject;
 mod text;
+pub mod trace;
 
 pub use envelope::{Actor, Event, JournaledEvent, SensorOrigin};
 pub use ids::{CommandId, EventId, Seq, SessionId, Severity, TechniqueId, Timestamp};

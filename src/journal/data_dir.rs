@@ -4,12 +4,15 @@
 //! journal.db, -wal, -shm   the journal
 //! journal.lock             held while a recorder opens the journal
 //! keys/journal.key         the signing key, mode 0600; keys/journal.pub the printable public key
+//! keys/api.json            digests of the keys that the server takes, mode 0600
 //! checkpoints/latest       the newest signed checkpoint, as a witness outside of the database
 //! intakes/<id>.intake      one for each recorder that lives, or died and was not drained yet
 //! doorbell/<name>.sock     one for each reader that waits for commits
+//! readers/<name>.lock      held by the one process that delivers to that sink
+//! sessions/<id>            one for each session that is open, locked by its recorder; an unlocked one was left by a recorder that died
 //! ```
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -49,7 +52,7 @@ impl DataDir {
             source,
         })?;
         let data_dir = Self { root };
-        for folder in [data_dir.keys(), data_dir.intakes(), data_dir.doorbell(), data_dir.checkpoints()] {
+        for folder in [data_dir.keys(), data_dir.intakes(), data_dir.doorbell(), data_dir.checkpoints(), data_dir.sessions()] {
             made(&folder)?;
         }
         Ok(data_dir)
@@ -85,6 +88,12 @@ impl DataDir {
         self.keys().join("journal.pub")
     }
 
+    /// The file of the server's keys, unless it is configured elsewhere.
+    #[must_use]
+    pub fn api_keys(&self) -> PathBuf {
+        self.keys().join("api.json")
+    }
+
     /// Folder of the intakes.
     #[must_use]
     pub fn intakes(&self) -> PathBuf {
@@ -95,6 +104,12 @@ impl DataDir {
     #[must_use]
     pub fn doorbell(&self) -> PathBuf {
         self.root.join("doorbell")
+    }
+
+    /// Folder of the open sessions' files.
+    #[must_use]
+    pub fn sessions(&self) -> PathBuf {
+        self.root.join("sessions")
     }
 
     fn checkpoints(&self) -> PathBuf {
@@ -115,6 +130,24 @@ impl DataDir {
             Ok(file)
         });
         locked.map_err(|source| JournalError::Io { what: "cannot lock", path, source })
+    }
+
+    /// Takes the place of the reader `name`, of which there may be one; `None` while another process has it. It is free again when the
+    /// file is dropped, or its process dies.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`] when the lock's file cannot be made.
+    pub fn claim_reader(&self, name: &str) -> Result<Option<File>, JournalError> {
+        let folder = self.root.join("readers");
+        let path = folder.join(format!("{name}.lock"));
+        let io = |source| JournalError::Io { what: "cannot lock", path: path.clone(), source };
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(io)?;
+        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(source)) => Err(io(source)),
+        }
     }
 
     /// Takes the turn to replace the witness file; it is the next one's when the file is dropped.

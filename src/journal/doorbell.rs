@@ -98,6 +98,16 @@ impl Bell {
         Ok(Self { socket, path: folder.join(name) })
     }
 
+    /// The bell's socket, not blocking, for an event loop that waits for rings by itself: each ring is a datagram of one byte.
+    ///
+    /// # Errors
+    /// What the socket says.
+    pub fn socket(&self) -> io::Result<UnixDatagram> {
+        let socket = self.socket.try_clone()?;
+        socket.set_nonblocking(true)?;
+        Ok(socket)
+    }
+
     /// Waits for a ring, at most `timeout`; swallows those that have piled up.
     ///
     /// # Errors

@@ -33,5 +33,8 @@ pub use merkle::{Frontier, Hash};
 pub use note::{Checkpoint, JournalKey, NoteError, PublicKey};
 pub use open::Journal;
 pub use rebuild::rebuild;
-pub use sqlite::{CheckpointRow, Condition, IntakeRow, JournalRow, Page, ReaderStore, SessionRow};
+pub use sqlite::{
+    CheckpointRow, Condition, ConsumerChange, ConsumerRow, ConsumerStore, CursorRow, CursorStore, DeadLetterRow, DecidedCount,
+    IntakeRow, JournalRow, Page, ReaderPlace, ReaderStore, SensorRow, SessionRow,
+};
 pub use verify::{Finding, Verification, verify};

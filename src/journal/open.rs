@@ -166,6 +166,14 @@ impl Journal {
         self.progress.wait(intake.hurry(), 0, intake)
     }
 
+    /// As [`Journal::flush`] without holding a thread, and without hurrying the writer: waits until everything that was handed to the
+    /// channel so far is committed. Answers with the `seq` of that commit, or `None` when the writer has ended; while the journal cannot
+    /// write it waits on. Dropping it is no harm.
+    pub fn committed(&self) -> impl Future<Output = Option<u64>> + Send + use<> {
+        let (progress, goal) = (Arc::clone(&self.progress), self.channel.intake().goal());
+        std::future::poll_fn(move |cx| progress.poll_reached(goal, cx))
+    }
+
     /// Has everything that was handed over so far committed and covered by a signed checkpoint; `false` when the journal cannot
     /// write.
     pub fn checkpoint(&self) -> bool {

@@ -1,6 +1,7 @@
 //! What the writer has done, for those who wait for it and ask it for checkpoints.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crate::channel::intake::{Goal, Intake};
@@ -27,6 +28,14 @@ struct State {
     /// Number of the last one that was made, or found unnecessary.
     made: u64,
     ended: bool,
+    /// Tasks that wait; each looks again at every change.
+    wakers: Vec<Waker>,
+}
+
+impl State {
+    const fn has_reached(&self, goal: Goal) -> bool {
+        self.journaled >= goal.recorded && self.lost >= goal.lost
+    }
 }
 
 impl Progress {
@@ -38,13 +47,36 @@ impl Progress {
     /// ended.
     pub(super) fn wait(&self, goal: Goal, checkpoint: u64, intake: &Intake) -> bool {
         let mut state = self.lock();
-        while state.journaled < goal.recorded || state.lost < goal.lost || state.made < checkpoint {
+        while !state.has_reached(goal) || state.made < checkpoint {
             if state.ended || intake.failure().is_some() {
                 return false;
             }
             state = self.changed.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner).0;
         }
         true
+    }
+
+    /// Whether what `goal` says is committed, and up to which `seq`; `None` when it never will be by this writer, since it has ended.
+    /// Otherwise the task is woken by the next change.
+    pub(super) fn poll_reached(&self, goal: Goal, cx: &Context<'_>) -> Poll<Option<u64>> {
+        let mut state = self.lock();
+        if state.has_reached(goal) {
+            return Poll::Ready(Some(state.head));
+        }
+        if state.ended {
+            return Poll::Ready(None);
+        }
+        if !state.wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
+            state.wakers.push(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    fn tell(&self, mut state: MutexGuard<'_, State>) {
+        let wakers = std::mem::take(&mut state.wakers);
+        drop(state);
+        self.changed.notify_all();
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// Asks for a checkpoint with the next commit; returns its number.
@@ -79,14 +111,14 @@ impl Progress {
     pub(super) fn committed(&self, journaled: u64, lost: u64, head: u64) {
         let mut state = self.lock();
         (state.journaled, state.lost, state.head) = (journaled, lost, head);
-        drop(state);
-        self.changed.notify_all();
+        self.tell(state);
     }
 
     /// Checkpoint number `number` is signed, and witnessed where it was new.
     pub(super) fn made_checkpoint(&self, number: u64) {
-        self.lock().made = number;
-        self.changed.notify_all();
+        let mut state = self.lock();
+        state.made = number;
+        self.tell(state);
     }
 
     /// A commit failed: whoever waits looks.
@@ -96,7 +128,8 @@ impl Progress {
 
     /// The writer thread ends.
     pub(super) fn ended(&self) {
-        self.lock().ended = true;
-        self.changed.notify_all();
+        let mut state = self.lock();
+        state.ended = true;
+        self.tell(state);
     }
 }

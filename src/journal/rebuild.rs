@@ -4,10 +4,10 @@ use super::data_dir::DataDir;
 use super::error::JournalError;
 use super::sqlite::{ReaderStore, WriterStore};
 
-/// Drops and recomputes the `sessions` table; the events are not touched. Returns the number of sessions.
+/// Drops and recomputes the tables `sessions` and `sensors`; the events are not touched. Returns the number of sessions.
 ///
 /// # Errors
-/// [`JournalError`] when there is no journal or it cannot be written; then the old table is still there.
+/// [`JournalError`] when there is no journal or it cannot be written; then the old tables are still there.
 pub fn rebuild(data_dir: &DataDir) -> Result<u64, JournalError> {
     // A reader refuses what is missing, foreign or newer before a writer touches it.
     drop(ReaderStore::open(&data_dir.journal())?);

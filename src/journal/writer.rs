@@ -152,6 +152,7 @@ impl Writer {
     }
 
     fn commit(&mut self, batch: &Batch, undeclared: &[Undeclared], sign: bool) -> Result<Option<Signed>, StoreError> {
+        let _span = tracing::info_span!("commit", events = i64::try_from(batch.events).unwrap_or(i64::MAX), sign).entered();
         let started = clock::instant();
         let mut progress = self.intake_progress.clone();
         let now = clock::now();
@@ -187,6 +188,9 @@ impl Writer {
         let (used, capacity) = self.intake.usage();
         metrics.channel_bytes.set(used);
         metrics.channel_capacity.set(capacity);
+        metrics
+            .channel_events
+            .set(batch.counters.offered.saturating_sub(self.intake_progress.journaled + self.intake_progress.lost_total()));
         for loss in undeclared {
             metrics.events_lost.of(loss.hop.as_str()).add(loss.count);
         }

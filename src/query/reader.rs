@@ -3,7 +3,8 @@
 use std::ops::ControlFlow;
 
 use super::filter::Filter;
-use crate::event::{Decision, EventId, Kind};
+use super::sinks::{DeadLetter, SinkStatus, sinks};
+use crate::event::{Decision, Event, EventId, JournaledEvent, Kind, Payload, SessionId};
 use crate::journal::{Condition, DataDir, JournalError, JournalRow, ReaderStore, StoreError};
 
 /// Names of sessions that an error lists.
@@ -112,6 +113,22 @@ impl Reader {
         self.store.rows(after, conditions, None, each)
     }
 
+    /// How every sink stands.
+    ///
+    /// # Errors
+    /// What the journal says.
+    pub fn sinks(&self) -> Result<Vec<SinkStatus>, StoreError> {
+        sinks(&self.store, self.store.head()?)
+    }
+
+    /// Events that the peer of one sink or of any refused, the newest first, at most `most`.
+    ///
+    /// # Errors
+    /// What the journal says.
+    pub fn dead_letters(&self, sink: Option<&str>, most: u64) -> Result<Vec<DeadLetter>, StoreError> {
+        self.store.dead_letters(sink, most)
+    }
+
     /// The verdict on the operation at `seq`, if it was judged. A decision stands right behind its operation, in the same commit.
     ///
     /// # Errors
@@ -128,5 +145,22 @@ impl Reader {
             Ok(ControlFlow::Break(()))
         })?;
         Ok(verdict)
+    }
+
+    /// The host name that the session's `session_created` gives.
+    ///
+    /// # Errors
+    /// What the journal says.
+    pub fn hostname(&self, session: &SessionId) -> Result<Option<String>, StoreError> {
+        let mut hostname = None;
+        let conditions = [Condition::Session(session.as_str().to_owned()), Condition::Kinds(vec![Kind::SessionCreated])];
+        self.store.rows::<StoreError>(0, &conditions, Some(1), |row| {
+            // One that cannot be read says no name; `verify` is who says why.
+            if let Ok(JournaledEvent { event: Event { payload: Payload::SessionCreated(p), .. }, .. }) = row.to_event() {
+                hostname = Some(p.hostname);
+            }
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok(hostname)
     }
 }

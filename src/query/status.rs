@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 
 use serde::Serialize;
 
+use super::sinks::{SinkStatus, sinks};
 use crate::event::Kind;
 use crate::journal::{Condition, DataDir, IntakeRow, JournalError, ReaderStore, StoreError};
 
@@ -33,6 +34,8 @@ pub struct JournalStatus {
     pub intakes: Vec<IntakeStatus>,
     /// The sums over the intakes.
     pub accounts: Accounts,
+    /// Sinks that have delivered something or tried to, by name.
+    pub sinks: Vec<SinkStatus>,
 }
 
 /// The newest checkpoint.
@@ -111,7 +114,7 @@ pub fn status(data_dir: &DataDir) -> Result<JournalStatus, JournalError> {
         intakes = intake_states(data_dir, &figures.intakes);
     }
     let accounts = figures.accounts(&intakes);
-    let Figures { head, journal_id, last_checkpoint, sessions, .. } = figures;
+    let Figures { head, journal_id, last_checkpoint, sessions, sinks, .. } = figures;
     Ok(JournalStatus {
         bytes: size_on_disk(data_dir),
         path: path.display().to_string(),
@@ -122,6 +125,7 @@ pub fn status(data_dir: &DataDir) -> Result<JournalStatus, JournalError> {
         sessions,
         intakes,
         accounts,
+        sinks,
     })
 }
 
@@ -146,6 +150,7 @@ struct Figures {
     intakes: Vec<IntakeRow>,
     own: u64,
     declared_lost: u64,
+    sinks: Vec<SinkStatus>,
 }
 
 impl Figures {
@@ -166,8 +171,9 @@ impl Figures {
                 open: count(sessions.iter().filter(|session| session.ended_us.is_none()).count()),
             },
             intakes: store.intakes()?,
-            own: store.rows::<StoreError>(0, &[Condition::Kinds(OWN.to_vec())], None, |_| Ok(ControlFlow::Continue(())))?,
+            own: own_events(store)?,
             declared_lost: declared_lost(store)?,
+            sinks: sinks(store, head)?,
         })
     }
 
@@ -212,6 +218,16 @@ fn difference(intake: &IntakeStatus) -> Option<String> {
         _ if accounted > *offered => Some(sum),
         _ => None,
     }
+}
+
+/// Events that the journal wrote by itself. What a sensor declares lost came through an intake like all that it tells.
+fn own_events(store: &ReaderStore) -> Result<u64, StoreError> {
+    let mut own = 0;
+    store.rows::<StoreError>(0, &[Condition::Kinds(OWN.to_vec())], None, |row| {
+        own += u64::from(matches!(row.columns.sensor(), Ok(None)));
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(own)
 }
 
 fn declared_lost(store: &ReaderStore) -> Result<u64, StoreError> {

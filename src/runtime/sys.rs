@@ -25,6 +25,19 @@ pub fn pidfd_open(pid: u32) -> Result<OwnedFd, Errno> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// Bytes of a TCP socket's send queue that the peer's kernel has not acknowledged (`SIOCOUTQ`, tcp(7)).
+///
+/// # Errors
+/// `EINVAL` when the socket listens, or is no TCP socket.
+#[expect(unsafe_code, reason = "no crate in use wraps the ioctl SIOCOUTQ")]
+pub fn unacknowledged(socket: BorrowedFd<'_>) -> Result<u64, Errno> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: the request (the same number as TIOCOUTQ) writes one int, which `bytes` is.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+    Errno::result(result)?;
+    u64::try_from(bytes).map_err(|_| Errno::EINVAL)
+}
+
 /// Sends a signal to the process behind a pidfd (`pidfd_send_signal(2)`, Linux 5.1).
 ///
 /// # Errors
@@ -36,6 +49,66 @@ pub fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: Signal) -> Result<(), Er
         libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal as libc::c_int, std::ptr::null::<u8>(), 0_u32)
     };
     Errno::result(result).map(drop)
+}
+
+/// Sends a signal to the process group whose leader is behind a pidfd (`PIDFD_SIGNAL_PROCESS_GROUP`, Linux 6.9).
+///
+/// # Errors
+/// `EINVAL` on an older kernel, `ESRCH` when there is no such group, `EPERM` when nobody in it may be signalled.
+#[expect(unsafe_code, reason = "no crate in use wraps pidfd_send_signal(2)")]
+pub fn pidfd_send_signal_to_group(pidfd: BorrowedFd<'_>, signal: Signal) -> Result<(), Errno> {
+    const PROCESS_GROUP: u32 = 1 << 2;
+    // SAFETY: a null siginfo asks the kernel to fill one in as kill(2) does; the other arguments are numbers.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            pidfd.as_raw_fd(),
+            signal as libc::c_int,
+            std::ptr::null::<u8>(),
+            PROCESS_GROUP,
+        )
+    };
+    Errno::result(result).map(drop)
+}
+
+/// The version of Landlock that the kernel has; 0 when it has none, or it is switched off.
+#[must_use]
+#[expect(unsafe_code, reason = "no crate in use wraps landlock(7)")]
+pub fn landlock_version() -> u32 {
+    const VERSION: u32 = 1;
+    // SAFETY: with this flag the call takes no structure.
+    let version = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<u8>(), 0_usize, VERSION) };
+    u32::try_from(version).unwrap_or(0)
+}
+
+/// The version of Landlock since which signals can be confined (Linux 6.12).
+pub const LANDLOCK_SCOPES_SIGNALS: u32 = 6;
+
+/// From now on this process, and what it starts, can signal and trace nothing but what it starts (`LANDLOCK_SCOPE_SIGNAL`). Needs
+/// `no_new_privs`.
+///
+/// # Errors
+/// `ENOSYS`, `EOPNOTSUPP`, `EINVAL` or `E2BIG` where the kernel has no Landlock, or an older one.
+#[expect(unsafe_code, reason = "no crate in use wraps landlock(7)")]
+pub fn confine_signals() -> Result<(), Errno> {
+    /// `struct landlock_ruleset_attr` (`linux/landlock.h`).
+    #[repr(C)]
+    struct Attributes {
+        handled_access_fs: u64,
+        handled_access_net: u64,
+        scoped: u64,
+    }
+    const SCOPE_SIGNAL: u64 = 1 << 1;
+    let attributes = Attributes { handled_access_fs: 0, handled_access_net: 0, scoped: SCOPE_SIGNAL };
+    // SAFETY: the kernel reads as many bytes of `attributes` as it is told there are.
+    let fd = unsafe {
+        libc::syscall(libc::SYS_landlock_create_ruleset, &raw const attributes, std::mem::size_of::<Attributes>(), 0_u32)
+    };
+    let fd = RawFd::try_from(Errno::result(fd)?).map_err(|_| Errno::EBADF)?;
+    // SAFETY: the call has just made this descriptor, and nothing else knows it.
+    let ruleset = unsafe { OwnedFd::from_raw_fd(fd) };
+    // SAFETY: the call takes two numbers.
+    Errno::result(unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), 0_u32) }).map(drop)
 }
 
 /// The wait status of the process behind a pidfd, once it has been reaped (`PIDFD_GET_INFO` with `PIDFD_INFO_EXIT`, Linux 6.15).

@@ -1,10 +1,15 @@
 //! SHOW: what a program or a person sees of the recorder over the network.
 //!
-//! Guarantee: without keys it listens on loopback only. Never: it reads or changes anything but through what `app` hands it.
+//! Guarantee: without keys it listens on loopback only, and nothing that a session runs gets an answer (G-9). Never: it reads or
+//! changes anything but through what `app` hands it.
 
+pub mod auth;
 mod config;
 pub mod grpc;
 pub mod http;
+mod listen;
+pub mod sessions;
 pub mod stream;
 
 pub use config::ServerConfig;
+pub use listen::{Admission, NotLoopback, SessionGuard};

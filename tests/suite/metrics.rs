@@ -92,6 +92,16 @@ fn every_sample_has_exactly_the_labels_of_its_metric() {
     let metrics = Metrics::new();
     metrics.events_lost.of("intake").add(1);
     metrics.reader_lag.of("detect").set(3);
+    for counter in [&metrics.sink_delivered, &metrics.sink_retries, &metrics.sink_dead_letters] {
+        counter.of("jsonl").add(1);
+    }
+    for gauge in [&metrics.sink_behind, &metrics.sink_age, &metrics.sink_stalled] {
+        gauge.of("jsonl").set(1);
+    }
+    metrics.journal_decisions.of(Decision::Deny).of("secrets").add(1);
+    metrics.journal_losses.of("intake").add(1);
+    metrics.journal_detections.of("T1059").add(1);
+    metrics.ingested_events.of("edge-7").add(1);
     let samples = parse(&metrics.text()).unwrap();
     for metric in TABLE {
         let own: Vec<_> = samples
@@ -141,15 +151,19 @@ fn every_value_of_a_label_has_a_counter_of_its_own() {
 fn a_histogram_counts_into_the_bucket_whose_bound_is_not_passed() {
     let metrics = Metrics::new();
     for micros in [0, 5, 6, 9_000_000] {
-        metrics.gate_latency.observe("crash_safe", micros);
+        metrics.gate_latency.of(Family::File).observe("crash_safe", micros);
     }
-    let bucket = |bound| value(&metrics, "agentsh_gate_latency_seconds_bucket", &[("durability", "crash_safe"), ("le", bound)]);
+    let bucket = |bound| {
+        value(&metrics, "agentsh_gate_latency_seconds_bucket", &[("durability", "crash_safe"), ("family", "file"), ("le", bound)])
+    };
     assert_eq!(bucket("0.000001"), Some(1.0));
     assert_eq!(bucket("0.000005"), Some(2.0));
     assert_eq!(bucket("0.00001"), Some(3.0));
     assert_eq!(bucket("5"), Some(3.0));
     assert_eq!(bucket("+Inf"), Some(4.0));
-    let of = |suffix| value(&metrics, &format!("agentsh_gate_latency_seconds_{suffix}"), &[("durability", "crash_safe")]);
+    let of = |suffix| {
+        value(&metrics, &format!("agentsh_gate_latency_seconds_{suffix}"), &[("durability", "crash_safe"), ("family", "file")])
+    };
     assert_eq!(of("count"), Some(4.0));
     assert_eq!(of("sum"), Some(9.000_011));
     metrics.commit_events.observe(17);
@@ -160,9 +174,10 @@ fn a_histogram_counts_into_the_bucket_whose_bound_is_not_passed() {
 #[test]
 fn a_word_that_no_list_knows_is_shown_as_other_and_not_dropped() {
     let metrics = Metrics::new();
-    let count = |metrics: &Metrics| value(metrics, "agentsh_gate_latency_seconds_count", &[("durability", "other")]);
+    let count =
+        |metrics: &Metrics| value(metrics, "agentsh_gate_latency_seconds_count", &[("durability", "other"), ("family", "ipc")]);
     assert_eq!(count(&metrics), None);
-    metrics.gate_latency.observe("unheard_of", 1);
+    metrics.gate_latency.of(Family::Ipc).observe("unheard_of", 1);
     assert_eq!(count(&metrics), Some(1.0));
 }
 
@@ -196,15 +211,15 @@ fn threads_that_count_at_once_lose_nothing() {
             scope.spawn(|| {
                 for micros in 0..10_000 {
                     metrics.events.of(Kind::FileRead).add(1);
-                    metrics.gate_latency.observe("durable", micros);
-                    metrics.channel_records.add(if micros % 2 == 0 { 1 } else { -1 });
+                    metrics.gate_latency.of(Family::Network).observe("durable", micros);
+                    metrics.channel_events.add(if micros % 2 == 0 { 1 } else { -1 });
                 }
             });
         }
     });
     assert_eq!(metrics.events.of(Kind::FileRead).get(), 40_000);
-    assert_eq!(metrics.gate_latency.of("durable").count(), 40_000);
-    assert_eq!(metrics.channel_records.get(), 0);
+    assert_eq!(metrics.gate_latency.of(Family::Network).of("durable").count(), 40_000);
+    assert_eq!(metrics.channel_events.get(), 0);
 }
 
 #[test]

@@ -112,7 +112,9 @@ fn other_paths_and_methods_are_refused_with_what_there_is() {
     let addr = running.server.addr();
     let unknown = running.get("/healthz");
     assert_eq!(unknown.status, 404);
-    assert_eq!(unknown.json()["routes"], json!(["/health/live", "/health/ready", "/metrics"]));
+    let answer = unknown.json();
+    let named: Vec<&str> = answer["routes"].as_array().unwrap().iter().map(|route| route.as_str().unwrap()).collect();
+    assert!(["/health/live", "/health/ready", "/metrics"].iter().all(|route| named.contains(route)), "{named:?}");
     let posted = request(addr, "POST /health/live", "localhost");
     assert_eq!(posted.status, 405);
     let head = request(addr, "HEAD /health/live", "localhost");

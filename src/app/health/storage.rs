@@ -9,7 +9,7 @@ use nix::unistd::{AccessFlags, access, geteuid};
 
 use super::{Check, Standing};
 use crate::journal::{DataDir, JournalConfig, JournalError};
-use crate::query::{JournalStatus, status};
+use crate::query::{JournalStatus, SinkStatus, status};
 use crate::runtime::clock;
 use crate::runtime::units::{Age, Bytes, Count};
 
@@ -46,6 +46,7 @@ pub(super) fn examine(data_dir: &DataDir) -> (Vec<Check>, Option<JournalStatus>)
     checks.push(key(data_dir));
     checks.push(checkpoint(&found));
     checks.push(accounts(&found));
+    checks.extend(found.sinks.iter().map(sink));
     (checks, Some(found))
 }
 
@@ -170,4 +171,18 @@ fn accounts(found: &JournalStatus) -> Check {
         return Check::lacking(NAME, sum, "agentsh events --kind events_lost");
     }
     Check::good(NAME, sum)
+}
+
+fn sink(found: &SinkStatus) -> Check {
+    const NAME: &str = "sink";
+    let SinkStatus { name, delivered, behind, dead_letters, stalled, .. } = found;
+    let place = format!("{name}: delivered up to seq {}, {} behind", Count(*delivered), Count(*behind));
+    match stalled {
+        Some(reason) => Check::lacking(NAME, format!("{place}; stalled: {reason}"), "agentsh sinks list"),
+        None if *dead_letters > 0 => {
+            let found = format!("{place}; its peer refused {} events", Count(*dead_letters));
+            Check::lacking(NAME, found, format!("agentsh sinks dead-letters {name}"))
+        }
+        None => Check::good(NAME, place),
+    }
 }

@@ -47,6 +47,8 @@ pub struct CommandSpec {
     pub env: Vec<(OsText, OsText)>,
     /// Working directory, entered after the workspace is mounted.
     pub cwd: OsText,
+    /// The position in a trace of who asked for the command, if it is another than the session's.
+    pub traceparent: Option<String>,
 }
 
 /// How a command ended.
@@ -88,7 +90,9 @@ impl Ending {
         }
     }
 
-    fn error(&self) -> Option<String> {
+    /// Why the command did not run, in words.
+    #[must_use]
+    pub fn error(&self) -> Option<String> {
         match self {
             Self::Exited(_) | Self::Signalled(_) => None,
             Self::Refused(Refusal { rule: Some(rule), reason, .. }) => Some(format!("refused by rule `{rule}`: {reason}")),
@@ -140,7 +144,7 @@ pub fn run_command(
     let since = clock::instant();
     let argv = arguments::cut((recorder.redact)(&command.argv));
     let program = argv.first().cloned().unwrap_or_default();
-    let payload = CommandStarted { argv, cwd: command.cwd.clone(), tty: false, traceparent: None };
+    let payload = CommandStarted { argv, cwd: command.cwd.clone(), tty: false, traceparent: command.traceparent.clone() };
     let started = recorder.gatekeeper.observe(payload.into(), None, None);
     let finish = |ending: &Ending, processes, statistics: &ExecStatistics| {
         let finished = CommandFinished {
@@ -240,6 +244,7 @@ impl<'a> Run<'a> {
             env: command.env.clone(),
             cwd: command.cwd.clone(),
             seccomp: self.session.traps_execs(),
+            detached: self.session.detached(),
         };
         launch::send(self.session.socket(), &Request::Start(spec), Some(theirs.as_fd()))?;
         drop(theirs);
@@ -251,7 +256,7 @@ impl<'a> Run<'a> {
                 Some((Launching::Started { pid }, _)) => {
                     command_pid = Some(pid);
                     tracker.table().command = Some(pid);
-                    self.handle.started(sys::pidfd_open(pid)?);
+                    self.handle.started(pid, sys::pidfd_open(pid)?);
                 }
                 Some((Launching::Listening { restarts }, listener)) => self.listen(scope, listener, restarts)?,
                 Some((Launching::Candidate { path }, _)) => {

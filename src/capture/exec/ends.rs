@@ -77,7 +77,7 @@ fn take_batch(tracker: &Tracker<'_>, launcher: &UnixStream) -> Result<bool, Errn
     }
     match receive::<Reply>(launcher) {
         Ok(Some((Reply::Exited(exited), _))) => tracker.launcher_reaped(&exited),
-        Ok(Some((Reply::Prepared(_) | Reply::Confined(_), _))) => {}
+        Ok(Some((Reply::Prepared(_) | Reply::Joined(_) | Reply::Confined(_), _))) => {}
         Ok(None) | Err(_) => return Ok(false),
     }
     Ok(true)

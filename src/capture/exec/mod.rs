@@ -25,6 +25,6 @@ pub mod terminate;
 mod tracker;
 
 pub use command::{CommandOutcome, CommandSpec, Ending, ExecConfig, ExecError, run_command};
-pub use launch::{LaunchError, MountSpec, PreparedSession, Session, SessionSpec};
+pub use launch::{LaunchError, MountSpec, PreparedSession, Session, SessionSpec, Streams};
 pub use recorder::{ProcessObserver, Recorder, Redact, RunningProgram};
 pub use signals::{BlockedSignals, CommandHandle, SignalForwarder};

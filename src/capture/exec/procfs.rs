@@ -180,6 +180,12 @@ pub(super) fn status(tid: u32) -> Option<Status> {
 }
 
 /// `/proc/<pid>/stat`; `None` when the process has been reaped.
+/// The parent of a process, if that is there.
+#[must_use]
+pub fn parent(pid: u32) -> Option<u32> {
+    stat(pid).map(|stat| stat.ppid)
+}
+
 pub(super) fn stat(pid: u32) -> Option<Stat> {
     read_record(&format!("/proc/{pid}/stat"), parse_stat)
 }

@@ -19,9 +19,21 @@ use crate::runtime::sys;
 const TAKEN: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
 
 /// The running command, as far as signals go. Shared by the one who runs it and the one who signals it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct CommandHandle {
     state: Mutex<State>,
+    /// Signals go to the command's process group, which is its own.
+    whole_group: bool,
+    on_start: Option<Box<dyn Fn(u32) + Send + Sync>>,
+}
+
+impl std::fmt::Debug for CommandHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CommandHandle")
+            .field("state", &self.state)
+            .field("whole_group", &self.whole_group)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -34,11 +46,39 @@ struct State {
 enum Command {
     #[default]
     NotStarted,
-    Running(OwnedFd),
+    Running {
+        pid: u32,
+        pidfd: OwnedFd,
+    },
     Over,
 }
 
 impl CommandHandle {
+    /// For a command that has a process group of its own, to which signals go; `on_start` is told the process that becomes it.
+    pub fn of_group(on_start: impl Fn(u32) + Send + Sync + 'static) -> Self {
+        Self { whole_group: true, on_start: Some(Box::new(on_start)), ..Self::default() }
+    }
+
+    /// The command's process, while it runs.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        match &self.state().command {
+            Command::Running { pid, .. } => Some(*pid),
+            Command::NotStarted | Command::Over => None,
+        }
+    }
+
+    fn send(&self, pidfd: &OwnedFd, signal: Signal) -> Result<(), Errno> {
+        if self.whole_group {
+            match sys::pidfd_send_signal_to_group(pidfd.as_fd(), signal) {
+                // The kernel is older than 6.9, or the command has no group of its own yet.
+                Err(Errno::EINVAL | Errno::ESRCH) => {}
+                other => return other,
+            }
+        }
+        sys::pidfd_send_signal(pidfd.as_fd(), signal)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -49,7 +89,7 @@ impl CommandHandle {
         state.first = state.first.or(Some(signal));
         match &state.command {
             // A command that has ended has no use for it.
-            Command::Running(pidfd) => drop(sys::pidfd_send_signal(pidfd.as_fd(), signal)),
+            Command::Running { pidfd, .. } => drop(self.send(pidfd, signal)),
             Command::NotStarted | Command::Over => {}
         }
     }
@@ -67,12 +107,16 @@ impl CommandHandle {
     }
 
     /// The command is this process now. A signal that came meanwhile reaches it.
-    pub(super) fn started(&self, pidfd: OwnedFd) {
+    pub(super) fn started(&self, pid: u32, pidfd: OwnedFd) {
         let mut state = self.state();
         if let Some(signal) = state.first {
-            let _ = sys::pidfd_send_signal(pidfd.as_fd(), signal);
+            let _ = self.send(&pidfd, signal);
         }
-        state.command = Command::Running(pidfd);
+        state.command = Command::Running { pid, pidfd };
+        drop(state);
+        if let Some(tell) = &self.on_start {
+            tell(pid);
+        }
     }
 
     /// The command has ended.
@@ -97,16 +141,33 @@ impl BlockedSignals {
         Ok(Self(signals))
     }
 
+    /// Calls `each` for every signal, until the forwarder is dropped.
+    ///
+    /// # Errors
+    /// As [`BlockedSignals::forward_to`].
+    pub fn forward_each(self, each: impl Fn(Signal) + Send + 'static) -> Result<SignalForwarder, Errno> {
+        self.start(move |received| {
+            let number = i32::try_from(received.ssi_signo).ok();
+            if let Some(signal) = number.and_then(|number| Signal::try_from(number).ok()) {
+                each(signal);
+            }
+        })
+    }
+
     /// Starts passing the signals on.
     ///
     /// # Errors
     /// What `signalfd(2)` and `eventfd(2)` say, or `EAGAIN` when no thread can be started.
     pub fn forward_to(self, command: Arc<CommandHandle>) -> Result<SignalForwarder, Errno> {
+        self.start(move |received| pass_on(received, &command))
+    }
+
+    fn start(self, each: impl Fn(&siginfo) + Send + 'static) -> Result<SignalForwarder, Errno> {
         let signals = SignalFd::with_flags(&self.0, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
         let stop = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC)?);
         let stopped = Arc::clone(&stop);
         let thread = std::thread::Builder::new().name("signals".to_owned());
-        let thread = thread.spawn(move || forward(&signals, &stopped, &command)).map_err(|_| Errno::EAGAIN)?;
+        let thread = thread.spawn(move || forward(&signals, &stopped, &each)).map_err(|_| Errno::EAGAIN)?;
         Ok(SignalForwarder { stop, thread: Some(thread) })
     }
 }
@@ -127,7 +188,7 @@ impl Drop for SignalForwarder {
     }
 }
 
-fn forward(signals: &SignalFd, stop: &EventFd, command: &CommandHandle) {
+fn forward(signals: &SignalFd, stop: &EventFd, each: &impl Fn(&siginfo)) {
     loop {
         let mut sources = [PollFd::new(signals.as_fd(), PollFlags::POLLIN), PollFd::new(stop.as_fd(), PollFlags::POLLIN)];
         match poll(&mut sources, PollTimeout::NONE) {
@@ -136,7 +197,7 @@ fn forward(signals: &SignalFd, stop: &EventFd, command: &CommandHandle) {
             Ok(_) => {}
         }
         while let Ok(Some(received)) = signals.read_signal() {
-            pass_on(&received, command);
+            each(&received);
         }
         if sources.last().is_some_and(|stop| stop.any().unwrap_or(true)) {
             return;

@@ -17,6 +17,7 @@
 mod config;
 pub mod errno;
 mod error;
+mod gatekeepers;
 mod mount;
 mod server;
 mod shim;
@@ -26,5 +27,6 @@ mod workspace;
 
 pub use config::{AuditConfig, FileIo, FuseConfig};
 pub use error::FuseError;
+pub use gatekeepers::Gatekeepers;
 pub use mount::{MountOptions, mount_options};
 pub use server::{FuseServer, MountedDevice};

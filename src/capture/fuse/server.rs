@@ -11,6 +11,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::config::FuseConfig;
 use super::error::FuseError;
+use super::gatekeepers::{Gatekeepers, OneForAll};
 use super::shim::Shim;
 use super::workspace::{Setup, Workspace, can_clone_device};
 use crate::capture::actor::ActorSource;
@@ -50,10 +51,23 @@ impl FuseServer {
         actors: Arc<dyn ActorSource>,
         config: &FuseConfig,
     ) -> Result<Self, FuseError> {
+        Self::start_shared(mounted, Arc::new(OneForAll(gatekeeper)), actors, config)
+    }
+
+    /// The same for a workspace that several commands share, each with a gatekeeper of its own.
+    ///
+    /// # Errors
+    /// As [`FuseServer::start`].
+    pub fn start_shared(
+        mounted: MountedDevice,
+        gatekeepers: Arc<dyn Gatekeepers>,
+        actors: Arc<dyn ActorSource>,
+        config: &FuseConfig,
+    ) -> Result<Self, FuseError> {
         let descriptors = raise_descriptor_limit();
         let most_inodes = config.max_inodes.unwrap_or(descriptors / 4 * 3).max(1);
         let MountedDevice { device, root, mount_path, hidden } = mounted;
-        let workspace = Arc::new(Workspace::new(Setup { root, mount_path, hidden, most_inodes, gatekeeper, actors }, config)?);
+        let workspace = Arc::new(Workspace::new(Setup { root, mount_path, hidden, most_inodes, gatekeepers, actors }, config)?);
         let threads = config.threads.max(1);
         let clone_fd = threads > 1 && can_clone_device(device.as_fd());
         let shim = Shim::new(Arc::clone(&workspace));

@@ -18,6 +18,8 @@ use super::errno::Failure;
 use super::translate::AttributeChange;
 use super::wire::{GENERATION, Names, NamesWithAttributes, entry_attributes, new_time, open_reply_flags, shown_attributes};
 use super::workspace::{Caller, Entry, Place, Workspace, Write};
+use crate::runtime::clock;
+use crate::runtime::metrics::{FuseRequest, metrics};
 
 /// Largest write request, in bytes: what the kernel allows by default (`fs.fuse.max_pages_limit`, 256 pages). The request buffer of a
 /// thread grows to it.
@@ -41,8 +43,10 @@ impl Shim {
     }
 
     /// Runs one request. A panic is this request's failure and nobody else's: the workspace has no state that a panic leaves half done.
-    fn run<T>(&self, request: impl FnOnce(&Workspace) -> Result<T, Failure>) -> Result<T, Errno> {
+    fn run<T>(&self, kind: FuseRequest, request: impl FnOnce(&Workspace) -> Result<T, Failure>) -> Result<T, Errno> {
+        let began = clock::instant();
         let result = catch_unwind(AssertUnwindSafe(|| request(&self.workspace))).unwrap_or(Err(Failure::Panicked));
+        metrics().fuse_latency.of(kind).observe(clock::micros_since(began));
         result.map_err(|failure| Errno::from_i32(failure.errno() as i32))
     }
 
@@ -91,18 +95,18 @@ impl Filesystem for Shim {
     }
 
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        self.reply_entry(reply, self.run(|workspace| workspace.lookup(parent.0, name)));
+        self.reply_entry(reply, self.run(FuseRequest::Lookup, |workspace| workspace.lookup(parent.0, name)));
     }
 
     fn forget(&self, _: &Request, node: INodeNo, times: u64) {
-        let _ = self.run(|workspace| {
+        let _ = self.run(FuseRequest::Forget, |workspace| {
             workspace.forget(node.0, times);
             Ok(())
         });
     }
 
     fn getattr(&self, _: &Request, node: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
-        match self.run(|workspace| workspace.attributes(node.0)) {
+        match self.run(FuseRequest::Getattr, |workspace| workspace.attributes(node.0)) {
             Ok(attributes) => reply.attr(&self.workspace.attribute_timeout(), &shown_attributes(&attributes)),
             Err(errno) => reply.error(errno),
         }
@@ -128,14 +132,14 @@ impl Filesystem for Shim {
     ) {
         let change = AttributeChange { mode, uid, gid, size, atime: atime.map(new_time), mtime: mtime.map(new_time) };
         let handle = handle.map(|handle| handle.0);
-        match self.run(|workspace| workspace.change_attributes(caller(request), node.0, handle, &change)) {
+        match self.run(FuseRequest::Setattr, |workspace| workspace.change_attributes(caller(request), node.0, handle, &change)) {
             Ok(attributes) => reply.attr(&self.workspace.attribute_timeout(), &shown_attributes(&attributes)),
             Err(errno) => reply.error(errno),
         }
     }
 
     fn readlink(&self, _: &Request, node: INodeNo, reply: ReplyData) {
-        match self.run(|workspace| workspace.readlink(node.0)) {
+        match self.run(FuseRequest::Readlink, |workspace| workspace.readlink(node.0)) {
             Ok(target) => reply.data(target.as_encoded_bytes()),
             Err(errno) => reply.error(errno),
         }
@@ -143,27 +147,33 @@ impl Filesystem for Shim {
 
     fn mknod(&self, request: &Request, parent: INodeNo, name: &OsStr, mode: u32, umask: u32, device: u32, reply: ReplyEntry) {
         let place = Place { parent: parent.0, name };
-        self.reply_entry(reply, self.run(|workspace| workspace.mknod(caller(request), place, mode, umask, device)));
+        self.reply_entry(
+            reply,
+            self.run(FuseRequest::Mknod, |workspace| workspace.mknod(caller(request), place, mode, umask, device)),
+        );
     }
 
     fn mkdir(&self, request: &Request, parent: INodeNo, name: &OsStr, mode: u32, umask: u32, reply: ReplyEntry) {
         let place = Place { parent: parent.0, name };
-        self.reply_entry(reply, self.run(|workspace| workspace.mkdir(caller(request), place, mode, umask)));
+        self.reply_entry(reply, self.run(FuseRequest::Mkdir, |workspace| workspace.mkdir(caller(request), place, mode, umask)));
     }
 
     fn unlink(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         let place = Place { parent: parent.0, name };
-        Self::reply_empty(reply, self.run(|workspace| workspace.unlink(caller(request), place)));
+        Self::reply_empty(reply, self.run(FuseRequest::Unlink, |workspace| workspace.unlink(caller(request), place)));
     }
 
     fn rmdir(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         let place = Place { parent: parent.0, name };
-        Self::reply_empty(reply, self.run(|workspace| workspace.rmdir(caller(request), place)));
+        Self::reply_empty(reply, self.run(FuseRequest::Rmdir, |workspace| workspace.rmdir(caller(request), place)));
     }
 
     fn symlink(&self, request: &Request, parent: INodeNo, name: &OsStr, target: &Path, reply: ReplyEntry) {
         let place = Place { parent: parent.0, name };
-        self.reply_entry(reply, self.run(|workspace| workspace.symlink(caller(request), place, target.as_os_str())));
+        self.reply_entry(
+            reply,
+            self.run(FuseRequest::Symlink, |workspace| workspace.symlink(caller(request), place, target.as_os_str())),
+        );
     }
 
     fn rename(
@@ -177,16 +187,19 @@ impl Filesystem for Shim {
         reply: ReplyEmpty,
     ) {
         let (from, to) = (Place { parent: parent.0, name }, Place { parent: new_parent.0, name: new_name });
-        Self::reply_empty(reply, self.run(|workspace| workspace.rename(caller(request), from, to, flags.bits())));
+        Self::reply_empty(
+            reply,
+            self.run(FuseRequest::Rename, |workspace| workspace.rename(caller(request), from, to, flags.bits())),
+        );
     }
 
     fn link(&self, request: &Request, node: INodeNo, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let place = Place { parent: parent.0, name };
-        self.reply_entry(reply, self.run(|workspace| workspace.link(caller(request), node.0, place)));
+        self.reply_entry(reply, self.run(FuseRequest::Link, |workspace| workspace.link(caller(request), node.0, place)));
     }
 
     fn open(&self, request: &Request, node: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-        match self.run(|workspace| workspace.open(caller(request), node.0, flags.0)) {
+        match self.run(FuseRequest::Open, |workspace| workspace.open(caller(request), node.0, flags.0)) {
             Ok(opened) => reply.opened(FileHandle(opened.handle), open_reply_flags(opened)),
             Err(errno) => reply.error(errno),
         }
@@ -194,7 +207,7 @@ impl Filesystem for Shim {
 
     fn create(&self, request: &Request, parent: INodeNo, name: &OsStr, mode: u32, umask: u32, flags: i32, reply: ReplyCreate) {
         let place = Place { parent: parent.0, name };
-        match self.run(|workspace| workspace.create(caller(request), place, mode, umask, flags)) {
+        match self.run(FuseRequest::Create, |workspace| workspace.create(caller(request), place, mode, umask, flags)) {
             Ok((entry, opened)) => {
                 let attributes = entry_attributes(&entry.attributes);
                 reply.created(&entry.timeout, &attributes, GENERATION, FileHandle(opened.handle), open_reply_flags(opened));
@@ -220,7 +233,7 @@ impl Filesystem for Shim {
                 content.resize(size, 0);
             }
             let buffer = content.get_mut(..size).unwrap_or_default();
-            match self.run(|workspace| workspace.read(caller(request), handle.0, offset, buffer)) {
+            match self.run(FuseRequest::Read, |workspace| workspace.read(caller(request), handle.0, offset, buffer)) {
                 Ok(read) => reply.data(buffer.get(..read).unwrap_or_default()),
                 Err(errno) => reply.error(errno),
             }
@@ -245,14 +258,14 @@ impl Filesystem for Shim {
             from_page_cache: write_flags.contains(WriteFlags::FUSE_WRITE_CACHE),
             clears_set_uid: write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID),
         };
-        match self.run(|workspace| workspace.write(caller(request), handle.0, data, how)) {
+        match self.run(FuseRequest::Write, |workspace| workspace.write(caller(request), handle.0, data, how)) {
             Ok(written) => reply.written(u32::try_from(written).unwrap_or(u32::MAX)),
             Err(errno) => reply.error(errno),
         }
     }
 
     fn flush(&self, _: &Request, _: INodeNo, handle: FileHandle, _: LockOwner, reply: ReplyEmpty) {
-        Self::reply_empty(reply, self.run(|workspace| workspace.flush(handle.0)));
+        Self::reply_empty(reply, self.run(FuseRequest::Flush, |workspace| workspace.flush(handle.0)));
     }
 
     fn release(
@@ -265,44 +278,46 @@ impl Filesystem for Shim {
         _: bool,
         reply: ReplyEmpty,
     ) {
-        Self::reply_empty(reply, self.run(|workspace| workspace.release(handle.0)));
+        Self::reply_empty(reply, self.run(FuseRequest::Release, |workspace| workspace.release(handle.0)));
     }
 
     fn fsync(&self, _: &Request, _: INodeNo, handle: FileHandle, data_only: bool, reply: ReplyEmpty) {
-        Self::reply_empty(reply, self.run(|workspace| workspace.sync(handle.0, data_only)));
+        Self::reply_empty(reply, self.run(FuseRequest::Fsync, |workspace| workspace.sync(handle.0, data_only)));
     }
 
     fn opendir(&self, request: &Request, node: INodeNo, _: OpenFlags, reply: ReplyOpen) {
-        match self.run(|workspace| workspace.open_directory(caller(request), node.0)) {
+        match self.run(FuseRequest::Opendir, |workspace| workspace.open_directory(caller(request), node.0)) {
             Ok(handle) => reply.opened(FileHandle(handle), FopenFlags::empty()),
             Err(errno) => reply.error(errno),
         }
     }
 
     fn readdir(&self, _: &Request, _: INodeNo, handle: FileHandle, offset: u64, mut reply: ReplyDirectory) {
-        match self.run(|workspace| workspace.list(handle.0, offset, false, &mut Names(&mut reply))) {
+        match self.run(FuseRequest::Readdir, |workspace| workspace.list(handle.0, offset, false, &mut Names(&mut reply))) {
             Ok(()) => reply.ok(),
             Err(errno) => reply.error(errno),
         }
     }
 
     fn readdirplus(&self, _: &Request, _: INodeNo, handle: FileHandle, offset: u64, mut reply: ReplyDirectoryPlus) {
-        match self.run(|workspace| workspace.list(handle.0, offset, true, &mut NamesWithAttributes(&mut reply))) {
+        match self.run(FuseRequest::Readdirplus, |workspace| {
+            workspace.list(handle.0, offset, true, &mut NamesWithAttributes(&mut reply))
+        }) {
             Ok(()) => reply.ok(),
             Err(errno) => reply.error(errno),
         }
     }
 
     fn releasedir(&self, _: &Request, _: INodeNo, handle: FileHandle, _: OpenFlags, reply: ReplyEmpty) {
-        Self::reply_empty(reply, self.run(|workspace| workspace.release_directory(handle.0)));
+        Self::reply_empty(reply, self.run(FuseRequest::Releasedir, |workspace| workspace.release_directory(handle.0)));
     }
 
     fn fsyncdir(&self, _: &Request, _: INodeNo, handle: FileHandle, data_only: bool, reply: ReplyEmpty) {
-        Self::reply_empty(reply, self.run(|workspace| workspace.sync_directory(handle.0, data_only)));
+        Self::reply_empty(reply, self.run(FuseRequest::Fsyncdir, |workspace| workspace.sync_directory(handle.0, data_only)));
     }
 
     fn statfs(&self, _: &Request, node: INodeNo, reply: ReplyStatfs) {
-        match self.run(|workspace| workspace.statfs(node.0)) {
+        match self.run(FuseRequest::Statfs, |workspace| workspace.statfs(node.0)) {
             Ok(stat) => reply.statfs(
                 stat.blocks(),
                 stat.blocks_free(),
@@ -318,19 +333,25 @@ impl Filesystem for Shim {
     }
 
     fn setxattr(&self, request: &Request, node: INodeNo, name: &OsStr, value: &[u8], flags: i32, _: u32, reply: ReplyEmpty) {
-        Self::reply_empty(reply, self.run(|workspace| workspace.set_xattr(caller(request), node.0, name, value, flags)));
+        Self::reply_empty(
+            reply,
+            self.run(FuseRequest::Setxattr, |workspace| workspace.set_xattr(caller(request), node.0, name, value, flags)),
+        );
     }
 
     fn getxattr(&self, _: &Request, node: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
-        reply_xattr(reply, size, |buffer| self.run(|workspace| workspace.get_xattr(node.0, name, buffer)));
+        reply_xattr(reply, size, |buffer| self.run(FuseRequest::Getxattr, |workspace| workspace.get_xattr(node.0, name, buffer)));
     }
 
     fn listxattr(&self, _: &Request, node: INodeNo, size: u32, reply: ReplyXattr) {
-        reply_xattr(reply, size, |buffer| self.run(|workspace| workspace.list_xattrs(node.0, buffer)));
+        reply_xattr(reply, size, |buffer| self.run(FuseRequest::Listxattr, |workspace| workspace.list_xattrs(node.0, buffer)));
     }
 
     fn removexattr(&self, request: &Request, node: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        Self::reply_empty(reply, self.run(|workspace| workspace.remove_xattr(caller(request), node.0, name)));
+        Self::reply_empty(
+            reply,
+            self.run(FuseRequest::Removexattr, |workspace| workspace.remove_xattr(caller(request), node.0, name)),
+        );
     }
 
     fn ioctl(&self, _: &Request, _: INodeNo, _: FileHandle, _: IoctlFlags, _: u32, _: &[u8], _: u32, reply: ReplyIoctl) {
@@ -347,11 +368,14 @@ impl Filesystem for Shim {
         mode: i32,
         reply: ReplyEmpty,
     ) {
-        Self::reply_empty(reply, self.run(|workspace| workspace.allocate(caller(request), handle.0, mode, offset, length)));
+        Self::reply_empty(
+            reply,
+            self.run(FuseRequest::Fallocate, |workspace| workspace.allocate(caller(request), handle.0, mode, offset, length)),
+        );
     }
 
     fn lseek(&self, _: &Request, _: INodeNo, handle: FileHandle, offset: i64, whence: i32, reply: ReplyLseek) {
-        match self.run(|workspace| workspace.seek(handle.0, offset, whence)) {
+        match self.run(FuseRequest::Lseek, |workspace| workspace.seek(handle.0, offset, whence)) {
             Ok(offset) => reply.offset(offset),
             Err(errno) => reply.error(errno),
         }
@@ -371,7 +395,7 @@ impl Filesystem for Shim {
         reply: ReplyWrite,
     ) {
         let (from, to) = ((from.0, from_offset), (to.0, to_offset));
-        match self.run(|workspace| workspace.copy(caller(request), from, to, length)) {
+        match self.run(FuseRequest::CopyFileRange, |workspace| workspace.copy(caller(request), from, to, length)) {
             Ok(copied) => reply.written(u32::try_from(copied).unwrap_or(u32::MAX)),
             Err(errno) => reply.error(errno),
         }

@@ -34,6 +34,19 @@ pub struct ProxyConfig {
     /// How long requests and tunnels that are open when the session ends may take to end by themselves, in milliseconds. Longer
     /// lets what the command left running finish; shorter ends the session sooner.
     pub drain_timeout_ms: u64,
+    /// Whether requests carry their place in the session's trace.
+    pub trace_context: TraceContext,
+}
+
+/// Whether a proxied request gets a `traceparent` header (W3C Trace Context), which tells its server which span of the recording it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TraceContext {
+    /// Requests go on as they came.
+    #[default]
+    None,
+    /// A request that has none gets one; one that has keeps it.
+    Inject,
 }
 
 impl Default for ProxyConfig {
@@ -49,6 +62,7 @@ impl Default for ProxyConfig {
             dns_timeout_ms: 3_000,
             hosts_file: PathBuf::from("/etc/hosts"),
             drain_timeout_ms: 500,
+            trace_context: TraceContext::None,
         }
     }
 }

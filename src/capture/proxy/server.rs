@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, watch};
 
-use super::config::ProxyConfig;
+use super::config::{ProxyConfig, TraceContext};
 use super::dns::Resolver;
 use super::error::ProxyError;
 use super::gatekeeper::NetworkGatekeeper;
@@ -18,6 +18,7 @@ use super::recorder::{Recorder, WORKERS};
 use super::shared::Shared;
 use super::tasks::{Phase, Tasks, TasksOwner};
 use crate::channel::SessionChannel;
+use crate::event::trace::TraceParent;
 use crate::runtime::lock::lock;
 
 /// How long the tasks that are told to end may take: they only have to record what they had open.
@@ -43,19 +44,24 @@ pub struct ProxyServer {
 }
 
 impl ProxyServer {
-    /// Starts the proxy of a session on a free port of 127.0.0.1. It listens when this returns.
+    /// Starts the proxy of a session on a free port of 127.0.0.1. It listens when this returns. `trace` is where the command stands in a
+    /// trace, for requests that are to carry theirs.
     ///
     /// # Errors
     /// [`ProxyError`] when no port or no thread is to be had; then nothing listens.
-    pub fn start(channel: SessionChannel, config: ProxyConfig) -> Result<Self, ProxyError> {
-        Self::start_with(Arc::new(channel), config)
+    pub fn start(channel: SessionChannel, config: ProxyConfig, trace: Option<TraceParent>) -> Result<Self, ProxyError> {
+        Self::start_with(Arc::new(channel), config, trace)
     }
 
     /// The same with another way into the channel.
     ///
     /// # Errors
     /// As [`ProxyServer::start`].
-    pub fn start_with(gatekeeper: Arc<dyn NetworkGatekeeper>, config: ProxyConfig) -> Result<Self, ProxyError> {
+    pub fn start_with(
+        gatekeeper: Arc<dyn NetworkGatekeeper>,
+        config: ProxyConfig,
+        trace: Option<TraceParent>,
+    ) -> Result<Self, ProxyError> {
         let bind = |source| ProxyError::Bind { source };
         let start = |source| ProxyError::Start { source };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(bind)?;
@@ -76,7 +82,8 @@ impl ProxyServer {
         let phase = owner.switch();
         let drain = config.drain_timeout();
         let resolver = Resolver::new(&config);
-        let shared = Arc::new(Shared { config, recorder: Recorder::new(gatekeeper), resolver, tasks, address });
+        let trace = trace.filter(|_| config.trace_context == TraceContext::Inject);
+        let shared = Arc::new(Shared { config, recorder: Recorder::new(gatekeeper), resolver, tasks, address, trace });
         let (alive, ended) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("agentsh-proxy".to_owned())

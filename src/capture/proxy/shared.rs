@@ -6,6 +6,7 @@ use super::config::ProxyConfig;
 use super::dns::Resolver;
 use super::recorder::Recorder;
 use super::tasks::Tasks;
+use crate::event::trace::TraceParent;
 
 /// What all connections of one proxy share.
 pub(super) struct Shared {
@@ -15,4 +16,6 @@ pub(super) struct Shared {
     pub(super) tasks: Tasks,
     /// Where the proxy itself listens.
     pub(super) address: SocketAddr,
+    /// Where the command stands in a trace, if requests are to carry their place in it.
+    pub(super) trace: Option<TraceParent>,
 }

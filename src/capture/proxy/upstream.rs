@@ -12,6 +12,7 @@ use super::failure::Failure;
 use super::shared::Shared;
 use crate::event::{EventId, Interception, Kind, NetClose, NetConnect, Payload, Protocol};
 use crate::runtime::clock;
+use crate::runtime::metrics::{ProxyStep, metrics};
 
 /// Addresses of one name that are tried. A name with more is a name for load balancing, where one that fails says enough.
 const MAX_ADDRESSES: usize = 8;
@@ -91,6 +92,7 @@ pub(super) async fn connect(
         let timeout = shared.config.connect_timeout();
         match tokio::time::timeout(timeout, TcpStream::connect(socket)).await {
             Ok(Ok(stream)) => {
+                metrics().proxy_latency.of(ProxyStep::Connect).observe(clock::micros_since(since));
                 attempt.outcome = None;
                 let account = Arc::new(Account::default());
                 // Requests are written whole; waiting for more would only delay them.

@@ -154,6 +154,14 @@ impl Intake {
             .unwrap_or_else(std::sync::PoisonError::into_inner);
     }
 
+    /// What was handed over so far, to wait for.
+    #[must_use]
+    pub fn goal(&self) -> Goal {
+        let state = lock(&self.state);
+        let lost = state.counters.lost();
+        Goal { recorded: state.counters.offered - lost, lost }
+    }
+
     /// Makes the writer take what there is now, without lingering. Returns what to wait for.
     pub fn hurry(&self) -> Goal {
         let mut state = lock(&self.state);

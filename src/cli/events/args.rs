@@ -21,6 +21,8 @@ pub enum Format {
     Jsonl,
     /// RFC 4180 with a header; lines end with a line feed alone.
     Csv,
+    /// One OCSF 1.8.0 record on each line (docs/ocsf.md).
+    Ocsf,
 }
 
 /// `agentsh events`: print what was recorded.
@@ -108,20 +110,21 @@ impl FilterArgs {
             None => None,
         };
         Ok(Filter {
-            session: self.session.clone(),
+            sessions: self.session.iter().cloned().collect(),
             kinds: self.kind.iter().map(|word| query::kind(word)).collect::<Result<_, _>>().context("--kind")?,
             families: self.family.iter().map(|word| query::family(word)).collect::<Result<_, _>>().context("--family")?,
             decisions: self.decision.iter().map(|word| query::decision(word)).collect::<Result<_, _>>().context("--decision")?,
             since: time(&self.since, "--since")?,
             until: time(&self.until, "--until")?,
-            path,
-            host: self.host.clone(),
+            paths: path.into_iter().collect(),
+            hosts: self.host.iter().cloned().collect(),
             command: self.command.clone(),
-            pid: self.pid,
-            technique: self.technique.clone(),
+            pids: self.pid.into_iter().collect(),
+            techniques: self.technique.iter().cloned().collect(),
             text: self.text.clone(),
             after: self.after.and_then(Seq::new),
             limit: self.limit.map(Limit::First).or(self.tail.map(Limit::Last)),
+            ..Filter::default()
         })
     }
 }

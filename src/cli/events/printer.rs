@@ -1,4 +1,4 @@
-//! `Printer`: the four forms behind one face, and the counting of what is printed.
+//! `Printer`: the five forms behind one face, and the counting of what is printed.
 
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -9,8 +9,11 @@ use jiff::tz::TimeZone;
 use super::args::{EventsArgs, Format};
 use super::csv;
 use super::line::Layout;
+use super::ocsf::Records;
 use super::table::Table;
 use crate::cli::output::Output;
+use crate::encode::json;
+use crate::event::JournaledEvent;
 use crate::query::{Filter, JournalRow, Limit, Reader};
 
 /// The least columns of a position.
@@ -21,6 +24,7 @@ enum Form {
     Json,
     Jsonl,
     Csv,
+    Ocsf(Records),
 }
 
 /// Prints events in one form, and stops at the limit.
@@ -48,6 +52,7 @@ impl Printer {
             Format::Json => Form::Json,
             Format::Jsonl => Form::Jsonl,
             Format::Csv => Form::Csv,
+            Format::Ocsf => Form::Ocsf(Records::default()),
         };
         Self { form, raw: args.raw, first, printed: 0 }
     }
@@ -61,7 +66,7 @@ impl Printer {
     pub(super) const fn rows_for_an_item(&self) -> u64 {
         match self.form {
             Form::Table(_) if !self.raw => 2,
-            Form::Table(_) | Form::Json | Form::Jsonl | Form::Csv => 1,
+            Form::Table(_) | Form::Json | Form::Jsonl | Form::Csv | Form::Ocsf(_) => 1,
         }
     }
 
@@ -83,23 +88,26 @@ impl Printer {
             (Form::Json, 0) => "[\n",
             (Form::Json, _) => ",\n",
             (Form::Csv, 0) => csv::HEADER,
-            (Form::Table(_) | Form::Jsonl | Form::Csv, _) => "",
+            (Form::Table(_) | Form::Jsonl | Form::Csv | Form::Ocsf(_), _) => "",
         };
         out.write_all(separator.as_bytes())?;
         self.printed += match &mut self.form {
             Form::Table(table) => table.push(reader, event, out)?,
             Form::Json => {
-                out.write_all(serde_json::to_string(&event)?.as_bytes())?;
+                out.write_all(&line(&event)?)?;
                 1
             }
             Form::Jsonl => {
-                let mut line = serde_json::to_string(&event)?;
-                line.push('\n');
-                out.write_all(line.as_bytes())?;
+                out.write_all(&line(&event)?)?;
+                out.write_all(b"\n")?;
                 1
             }
             Form::Csv => {
                 out.write_all(csv::record(&event).as_bytes())?;
+                1
+            }
+            Form::Ocsf(records) => {
+                records.write(reader, &event, out)?;
                 1
             }
         };
@@ -124,8 +132,14 @@ impl Printer {
             (Form::Json, 0) => "[]\n",
             (Form::Json, _) => "\n]\n",
             (Form::Csv, 0) => csv::HEADER,
-            (Form::Table(_) | Form::Jsonl | Form::Csv, _) => "",
+            (Form::Table(_) | Form::Jsonl | Form::Csv | Form::Ocsf(_), _) => "",
         };
         Ok(out.write_all(closing.as_bytes())?)
     }
+}
+
+fn line(event: &JournaledEvent) -> anyhow::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    json::put(event, &mut line)?;
+    Ok(line)
 }

@@ -1,4 +1,4 @@
-//! The writer's side: `seq`, rows, tree, sessions, intake mark and cursors in one transaction.
+//! The writer's side: `seq`, rows, tree, sessions, sensors, intake mark and cursors in one transaction.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::connection::{open_writer, prepare_writer, store_errors};
 use super::migrate::{check_before_touching, migrate};
+use super::sensors::Sensors;
 use super::sessions::Sessions;
 use crate::encode::stored::{self, Columns};
 use crate::event::{Event, Seq};
@@ -23,6 +24,7 @@ pub(crate) struct Transaction<'c> {
     pub(super) connection: &'c Connection,
     tree: Frontier,
     pub(super) sessions: Sessions,
+    pub(super) sensors: Sensors,
 }
 
 impl WriterStore {
@@ -102,7 +104,7 @@ impl<'c> Transaction<'c> {
             Ok((size, Frontier::from_parts(size, row.get_ref(1)?.as_blob()?)))
         }))?;
         let tree = tree.ok_or_else(|| StoreError::Damaged(format!("the tree does not fit its size {size}")))?;
-        Ok(Self { connection, tree, sessions: Sessions::default() })
+        Ok(Self { connection, tree, sessions: Sessions::default(), sensors: Sensors::default() })
     }
 
     /// Events in the journal, those of this transaction with them.
@@ -177,6 +179,7 @@ impl<'c> Transaction<'c> {
             bound_before = Some(columns);
             self.tree.push(leaf);
             self.sessions.project(seq.get(), &columns);
+            self.sensors.project(seq.get(), &columns);
             appended += 1;
             frames = rest;
         }
@@ -236,6 +239,7 @@ impl<'c> Transaction<'c> {
     fn finish(&mut self) -> Result<(), StoreError> {
         let mut statement = store_errors(self.connection.prepare_cached("UPDATE tree SET size = ?1, frontier = ?2"))?;
         store_errors(statement.execute(params![self.tree.size(), self.tree.to_bytes()]))?;
-        self.put_sessions()
+        self.put_sessions()?;
+        self.put_sensors()
     }
 }

@@ -4,18 +4,26 @@
 
 mod append;
 mod connection;
+mod consumers;
+mod cursors;
 mod filter;
 mod intakes;
 mod migrate;
 mod read;
 mod row;
+mod sensors;
 mod sessions;
+mod totals;
 
 pub(crate) use append::{Transaction, WriterStore};
 pub(crate) use connection::empty_log;
+pub use consumers::{ConsumerChange, ConsumerRow, ConsumerStore};
+pub use cursors::{CursorRow, CursorStore, DeadLetterRow};
 pub use filter::Condition;
 pub(crate) use intakes::{IntakeProgress, IntakeState, Undeclared};
 pub(crate) use migrate::{check_before_touching, is_own_trigger};
 pub use read::{CheckpointRow, IntakeRow, ReaderStore, SessionRow};
 pub(crate) use row::UnreadableRow;
 pub use row::{JournalRow, Page};
+pub use sensors::SensorRow;
+pub use totals::{DecidedCount, ReaderPlace};

@@ -8,6 +8,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
 use super::connection::{open_reader, store_errors};
+use super::consumers::{self, ConsumerRow};
 use super::filter::{Condition, select};
 use super::migrate::{check_before_touching, check_opened};
 use super::row::{JournalRow, Page, UnreadableRow};
@@ -16,7 +17,7 @@ use crate::journal::merkle::Frontier;
 
 /// A read-only connection.
 pub struct ReaderStore {
-    connection: Connection,
+    pub(super) connection: Connection,
     path: PathBuf,
 }
 
@@ -61,10 +62,14 @@ pub struct SessionRow {
     pub created_us: Option<i64>,
     /// When it ended, µs since 1970.
     pub ended_us: Option<i64>,
+    /// Why it ended.
+    pub end_reason: Option<String>,
     /// The directory that was watched.
     pub workspace: Option<String>,
     /// Name of its policy.
     pub policy: Option<String>,
+    /// SHA-256 of that policy's text.
+    pub policy_digest: Option<String>,
     /// First and last event.
     pub seqs: (u64, u64),
     /// Events.
@@ -198,6 +203,24 @@ impl ReaderStore {
         store_errors(self.connection.query_row("SELECT coalesce(min(seq), 0) FROM events", [], |row| row.get(0)))
     }
 
+    /// `seq` of the first event that was seen at or after `time_us`. Reads through the journal: times need not ascend, where several
+    /// recorders or sensors write.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn first_since(&self, time_us: i64) -> Result<Option<u64>, StoreError> {
+        let sql = "SELECT seq FROM events WHERE time_us >= ?1 ORDER BY seq LIMIT 1";
+        store_errors(self.connection.query_row(sql, [time_us], |row| row.get(0)).optional())
+    }
+
+    /// The named consumers, by name.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn consumers(&self) -> Result<Vec<ConsumerRow>, StoreError> {
+        self.list(&format!("SELECT {} FROM consumers ORDER BY name", consumers::COLUMNS), consumers::row)
+    }
+
     /// How many rows of each kind meet all conditions.
     ///
     /// # Errors
@@ -286,6 +309,32 @@ impl ReaderStore {
         self.list(&format!("SELECT {SESSION_COLUMNS} FROM sessions ORDER BY first_seq"), session_row)
     }
 
+    /// Sessions whose first event is before `before`, newest first, at most so many; only those without an end where `running` is set.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn recent_sessions(&self, before: u64, running: bool, most: u32) -> Result<Vec<SessionRow>, StoreError> {
+        let sql = format!(
+            "SELECT {SESSION_COLUMNS} FROM sessions WHERE first_seq < ?1 AND (NOT ?2 OR ended_us IS NULL) \
+             ORDER BY first_seq DESC LIMIT ?3"
+        );
+        let before = i64::try_from(before).unwrap_or(i64::MAX);
+        let mut statement = store_errors(self.connection.prepare_cached(&sql))?;
+        let rows = store_errors(statement.query_map((before, running, most), session_row))?;
+        store_errors(rows.collect())
+    }
+
+    /// Ids of sessions that start with `start`, newest first, at most so many.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn sessions_named(&self, start: &str, most: u32) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT session_id FROM sessions WHERE substr(session_id, 1, length(?1)) = ?1 ORDER BY first_seq DESC LIMIT ?2";
+        let mut statement = store_errors(self.connection.prepare_cached(sql))?;
+        let rows = store_errors(statement.query_map((start, most), |row| row.get(0)))?;
+        store_errors(rows.collect())
+    }
+
     /// One session.
     ///
     /// # Errors
@@ -305,7 +354,7 @@ impl ReaderStore {
         })
     }
 
-    fn list<T>(&self, sql: &str, read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>) -> Result<Vec<T>, StoreError> {
+    pub(super) fn list<T>(&self, sql: &str, read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>) -> Result<Vec<T>, StoreError> {
         let mut statement = store_errors(self.connection.prepare_cached(sql))?;
         let rows = store_errors(statement.query_map([], read))?;
         store_errors(rows.collect())
@@ -320,8 +369,7 @@ fn checkpoint_row(row: &Row<'_>) -> rusqlite::Result<CheckpointRow> {
 const COLUMNS: &str =
     "seq, id, time_us, session_id, command_id, cause, kind, pid, subject, decision, rule, severity, attack, payload, leaf";
 
-const SESSION_COLUMNS: &str =
-    "session_id, created_us, ended_us, workspace, policy, first_seq, last_seq, events, decisions, denied";
+const SESSION_COLUMNS: &str = "session_id, created_us, ended_us, workspace, policy, first_seq, last_seq, events, decisions, denied, end_reason, policy_digest";
 
 fn session_row(row: &Row<'_>) -> rusqlite::Result<SessionRow> {
     Ok(SessionRow {
@@ -334,5 +382,7 @@ fn session_row(row: &Row<'_>) -> rusqlite::Result<SessionRow> {
         events: row.get(7)?,
         decisions: row.get(8)?,
         denied: row.get(9)?,
+        end_reason: row.get(10)?,
+        policy_digest: row.get(11)?,
     })
 }

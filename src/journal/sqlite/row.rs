@@ -121,6 +121,11 @@ impl Page {
         self.rows().map(|row| row.map_err(|UnreadableRow { seq, what }| StoreError::Damaged(format!("seq {seq}: {what}"))))
     }
 
+    /// `seq` of each row, also of one that cannot be read.
+    pub fn seqs(&self) -> impl Iterator<Item = u64> {
+        self.rows.iter().map(|entry| entry.seq)
+    }
+
     /// `seq` of the first row.
     #[must_use]
     pub fn first_seq(&self) -> Option<u64> {

@@ -32,6 +32,7 @@ impl WriterStore {
     /// [`StoreError`]; then the old projection is still there.
     pub(crate) fn rebuild(&mut self) -> Result<u64, StoreError> {
         self.transaction(|transaction| {
+            transaction.rebuild_sensors()?;
             store_errors(transaction.connection.execute("DELETE FROM sessions", []))?;
             let connection = transaction.connection;
             let mut statement = store_errors(connection.prepare(

@@ -160,13 +160,27 @@ impl ByWord<Histogram> {
     }
 }
 
-/// Names that a [`ByName`] keeps apart; further ones share `other`.
+/// Names that a [`ByName`] keeps apart unless it is told another number; further ones share `other`.
 const NAMES: usize = 64;
 
 /// One instrument for each name that turns up, such as the name of a reader. Finding one takes a lock, so keep it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ByName<I> {
     of: Mutex<BTreeMap<String, Arc<I>>>,
+    most: usize,
+}
+
+impl<I> Default for ByName<I> {
+    fn default() -> Self {
+        Self::at_most(NAMES)
+    }
+}
+
+impl<I> ByName<I> {
+    /// Keeps `most` names apart.
+    pub(super) const fn at_most(most: usize) -> Self {
+        Self { of: Mutex::new(BTreeMap::new()), most }
+    }
 }
 
 impl<I: Default> ByName<I> {
@@ -174,7 +188,7 @@ impl<I: Default> ByName<I> {
     #[must_use]
     pub fn of(&self, name: &str) -> Arc<I> {
         let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
-        let name = if of.len() < NAMES || of.contains_key(name) { name } else { "other" };
+        let name = if of.len() < self.most || of.contains_key(name) { name } else { "other" };
         of.entry(name.to_owned()).or_default().clone()
     }
 

@@ -7,8 +7,10 @@
 
 mod exposition;
 mod instruments;
+mod labels;
 mod table;
 
 pub use exposition::CONTENT_TYPE;
 pub use instruments::{By, ByName, ByWord, Counter, Gauge, Histogram, Label};
+pub use labels::{FuseRequest, ProxyStep};
 pub use table::{Description, Metrics, TABLE, metrics};

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use super::exposition::{Expose, Writer};
 use super::instruments::{By, ByName, ByWord, Counter, Gauge, Histogram, Scale};
+use super::labels::{FuseRequest, ProxyStep};
 use crate::event::{Decision, Family, Kind};
 use crate::runtime::clock;
 
@@ -63,37 +64,94 @@ table! {
         "Events that this process handed to the channel, decisions included.";
     decisions: By<Decision, By<Family, Counter>> = By::new(|| By::new(Counter::default)), "agentsh_decisions_total", "decisions",
         ["decision", "family"], "Decisions on gated operations, by verdict and by the family of the operation.";
-    gate_latency: ByWord<Histogram> = ByWord::new(DURABILITIES, || Histogram::new(Scale::MicrosAsSeconds, LATENCY)),
-        "agentsh_gate_latency_seconds", "seconds", ["durability"],
-        "What putting a gated operation on record adds to it, from the call to the answer.";
+    gate_latency: By<Family, ByWord<Histogram>> = By::new(|| ByWord::new(DURABILITIES, latencies)),
+        "agentsh_gate_latency_seconds", "seconds", ["family", "durability"],
+        "What putting a gated operation on record adds to it, from the call to the answer; of the operations that this process gated.";
+    fuse_latency: By<FuseRequest, Histogram> = By::new(latencies), "agentsh_fuse_request_duration_seconds", "seconds", ["operation"],
+        "How long a request of the kernel to a workspace that this process serves takes, from its arrival to its reply.";
+    proxy_latency: By<ProxyStep, Histogram> = By::new(latencies), "agentsh_proxy_step_duration_seconds", "seconds", ["step"],
+        "How long the proxies of this process take: dns (a query to its answer), connect (to a connection), first_byte (a request to the first byte of its response), exchange (a request to the end of its response).";
     channel_bytes: Gauge = Gauge::default(), "agentsh_channel_used_bytes", "bytes", [],
         "Bytes of the intake that wait to be committed.";
     channel_capacity: Gauge = Gauge::default(), "agentsh_channel_capacity_bytes", "bytes", [],
         "Bytes that the intake can hold; when it is full, journal.on_overload decides.";
-    channel_records: Gauge = Gauge::default(), "agentsh_channel_waiting_records", "records", [],
-        "Records of the intake that wait to be committed.";
+    channel_events: Gauge = Gauge::default(), "agentsh_channel_waiting_events", "events", [],
+        "Events of the intake that waited to be committed when the writer last looked.";
     commit_events: Histogram = Histogram::new(Scale::Plain, SIZES), "agentsh_commit_events", "events", [],
         "Events in one commit; the histogram's count is the number of commits.";
-    commit_duration: Histogram = Histogram::new(Scale::MicrosAsSeconds, LATENCY), "agentsh_commit_duration_seconds", "seconds", [],
+    commit_duration: Histogram = latencies(), "agentsh_commit_duration_seconds", "seconds", [],
         "How long a commit takes: rows, tree and cursors in one transaction.";
     events_lost: ByName<Counter> = ByName::default(), "agentsh_events_lost_total", "events", ["hop"],
-        "Events and operations that could not be recorded, by where; each is declared in an events_lost event.";
+        "Events and operations that this process could not record, by where; each is declared in an events_lost event.";
     journal_head: Gauge = Gauge::default(), "agentsh_journal_head_seq", "seq", [],
         "The last seq of the journal that this process knows of.";
     checkpoint_size: Gauge = Gauge::default(), "agentsh_journal_checkpoint_seq", "seq", [],
         "The last seq that a signed checkpoint covers.";
     reader_lag: ByName<Gauge> = ByName::default(), "agentsh_reader_lag_events", "events", ["reader"],
         "Events between a reader's cursor and the head of the journal.";
+    sink_delivered: ByName<Counter> = ByName::default(), "agentsh_sink_delivered_total", "events", ["sink"],
+        "Events that this process has handed to a sink and that it has taken.";
+    sink_behind: ByName<Gauge> = ByName::default(), "agentsh_sink_behind_events", "events", ["sink"],
+        "Events between the last one that is safely with a sink's peer and the head of the journal.";
+    sink_age: ByName<Gauge> = ByName::default(), "agentsh_sink_oldest_undelivered_seconds", "seconds", ["sink"],
+        "Age of the oldest event that is not safely with a sink's peer; 0 when there is none.";
+    sink_retries: ByName<Counter> = ByName::default(), "agentsh_sink_retries_total", "attempts", ["sink"],
+        "Attempts to deliver that did not succeed and were made again.";
+    sink_dead_letters: ByName<Counter> = ByName::default(), "agentsh_sink_dead_letters_total", "events", ["sink"],
+        "Events that a sink's peer refused for good; `agentsh sinks dead-letters` lists them.";
+    sink_stalled: ByName<Gauge> = ByName::default(), "agentsh_sink_stalled", "1", ["sink"],
+        "1 while a sink cannot deliver, as its sink_stalled event says; else 0.";
+    journal_events: By<Kind, Counter> = By::new(Counter::default), "agentsh_journal_events_total", "events", ["kind"],
+        "Events in the journal, whoever recorded them, counted from its beginning; the server counts.";
+    journal_decisions: By<Decision, ByName<Counter>> = By::new(|| ByName::at_most(RULES)), "agentsh_journal_decisions_total",
+        "decisions", ["decision", "rule"],
+        "Decisions in the journal, by verdict and by the rule that gave it (default: no rule, the family's default). At most 256 rules of a verdict are kept apart, further ones share the label other.";
+    journal_losses: ByName<Counter> = ByName::default(), "agentsh_journal_events_lost_total", "events", ["hop"],
+        "Events and operations that the journal declares lost, whoever lost them, by where.";
+    journal_detections: ByName<Counter> = ByName::at_most(TECHNIQUES), "agentsh_journal_detections_total", "detections", ["technique"],
+        "Detections in the journal, by ATT&CK technique; one that names several counts under each, one that names none under none. At most 1024 techniques are kept apart.";
+    sessions: ByWord<Gauge> = ByWord::new(SESSION_STATES, Gauge::default), "agentsh_sessions", "sessions", ["state"],
+        "Sessions in the journal by whether an end of theirs is recorded; an open one runs, or its recorder was killed.";
+    recorders: Gauge = Gauge::default(), "agentsh_recorders", "recorders", [],
+        "Recorders that have the journal open, this process included; one that was killed counts until its intake is drained.";
+    recorders_waiting: Gauge = Gauge::default(), "agentsh_recorders_waiting_events", "events", [],
+        "Events that live recorders had accepted and not yet committed at their last commit, all of them together.";
+    subscribers: Gauge = Gauge::default(), "agentsh_subscribers", "streams", [],
+        "Streams of events that are open now.";
+    stream_batches: Counter = Counter::default(), "agentsh_stream_batches_total", "batches", [],
+        "Batches of events that were handed to subscribers.";
+    stream_events: Counter = Counter::default(), "agentsh_stream_events_total", "events", [],
+        "Events that were handed to subscribers, each counted for each of them.";
+    stream_blocks: ByWord<Counter> = ByWord::new(&["live", "cached", "read"], Counter::default), "agentsh_stream_blocks_total",
+        "blocks", ["source"], "Blocks of events that subscribers took: as they came, from memory, or read from the journal for it.";
+    filter_errors: Counter = Counter::default(), "agentsh_filter_errors_total", "events", [],
+        "Events on which a CEL expression failed, which counts as no match.";
     intakes_drained: Counter = Counter::default(), "agentsh_intakes_drained_total", "intakes", [],
         "Intakes of recorders that died, which this process drained into the journal.";
+    calls_refused: ByWord<Counter> = ByWord::new(SERVICES, Counter::default), "agentsh_calls_refused_total", "calls", ["service"],
+        "Calls that were refused for want of a key or a role.";
+    ingested_events: ByName<Counter> = ByName::default(), "agentsh_ingested_events_total", "events", ["sensor"],
+        "Events of sensors that were handed to the channel, those that an operation was asked about with them.";
     process_start: Gauge = Gauge::default(), "agentsh_process_start_time_seconds", "seconds", [],
         "When this process started, in seconds since 1970.";
     build_info: ByWord<Gauge> = ByWord::new(&[env!("CARGO_PKG_VERSION")], Gauge::default), "agentsh_build_info", "1", ["version"],
         "Always 1; the label is the version that runs.";
 }
 
+/// Rules of one verdict that are kept apart.
+const RULES: usize = 256;
+
+/// Techniques that are kept apart: ATT&CK has about 700.
+const TECHNIQUES: usize = 1_024;
+
+/// What a session can be.
+const SESSION_STATES: &[&str] = &["open", "ended"];
+
 /// The words of `journal.durability`.
 const DURABILITIES: &[&str] = &["buffered", "crash_safe", "durable"];
+
+/// The services that ask for keys.
+const SERVICES: &[&str] = &["grpc", "http"];
 
 /// Microseconds: fine around the 5 µs of an append, coarse around the milliseconds of a sync.
 const LATENCY: &[u64] =
@@ -101,6 +159,10 @@ const LATENCY: &[u64] =
 
 /// Events: powers of four up to the largest commit.
 const SIZES: &[u64] = &[1, 4, 16, 64, 256, 1_024, 4_096, 16_384];
+
+fn latencies() -> Histogram {
+    Histogram::new(Scale::MicrosAsSeconds, LATENCY)
+}
 
 impl Default for Metrics {
     fn default() -> Self {

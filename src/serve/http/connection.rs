@@ -4,14 +4,18 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::serve::Listener;
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, Sleep, sleep};
+
+use crate::serve::listen::SessionGuard;
 
 /// Connections at once. A further one waits in the kernel's backlog until one ends.
 const CONNECTIONS: usize = 256;
@@ -23,13 +27,39 @@ const SILENCE: Duration = Duration::from_secs(60);
 pub(super) struct Bounded {
     listener: TcpListener,
     permits: Arc<Semaphore>,
+    guard: SessionGuard,
     cut: watch::Receiver<bool>,
+}
+
+/// Where a request comes from.
+#[derive(Clone, Debug)]
+pub(super) struct ClientAddr {
+    pub(super) addr: SocketAddr,
+    /// While it is set the connection may be silent: what it waits for takes its time.
+    pub(super) patient: Arc<AtomicBool>,
+}
+
+impl Connected<IncomingStream<'_, Bounded>> for ClientAddr {
+    fn connect_info(stream: IncomingStream<'_, Bounded>) -> Self {
+        Self { addr: *stream.remote_addr(), patient: Arc::clone(&stream.io().patient) }
+    }
 }
 
 impl Bounded {
     /// Connections end as soon as `cut` becomes true.
-    pub(super) fn new(listener: TcpListener, cut: watch::Receiver<bool>) -> Self {
-        Self { listener, permits: Arc::new(Semaphore::new(CONNECTIONS)), cut }
+    pub(super) fn new(listener: TcpListener, guard: SessionGuard, cut: watch::Receiver<bool>) -> Self {
+        Self { listener, permits: Arc::new(Semaphore::new(CONNECTIONS)), guard, cut }
+    }
+
+    /// Whether the connection does not come out of a session (G-9).
+    async fn admits(&self, stream: &TcpStream, peer: SocketAddr) -> bool {
+        let Ok(local) = stream.local_addr() else { return false };
+        let guard = self.guard.clone();
+        let admitted = tokio::task::spawn_blocking(move || guard.admits(peer, local)).await.unwrap_or(false);
+        if !admitted {
+            tracing::warn!(%peer, "a connection out of a session was refused");
+        }
+        admitted
     }
 }
 
@@ -40,13 +70,18 @@ impl Listener for Bounded {
     async fn accept(&mut self) -> (Connection, SocketAddr) {
         // The semaphore is never closed; if it were, the connection would only be uncounted.
         let permit = self.permits.clone().acquire_owned().await.ok();
-        let (stream, addr) = Listener::accept(&mut self.listener).await;
+        let (stream, addr) = loop {
+            let (stream, addr) = Listener::accept(&mut self.listener).await;
+            if self.admits(&stream, addr).await {
+                break (stream, addr);
+            }
+        };
         let mut cut = self.cut.clone();
         let cut = Box::pin(async move {
             // An error means that the server is gone, which ends connections too.
             let _ = cut.wait_for(|cut| *cut).await;
         });
-        (Connection { stream, silence: Box::pin(sleep(SILENCE)), cut, _permit: permit }, addr)
+        (Connection { stream, silence: Box::pin(sleep(SILENCE)), patient: Arc::default(), cut, _permit: permit }, addr)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -58,6 +93,7 @@ impl Listener for Bounded {
 pub(super) struct Connection {
     stream: TcpStream,
     silence: Pin<Box<Sleep>>,
+    patient: Arc<AtomicBool>,
     cut: Pin<Box<dyn Future<Output = ()> + Send>>,
     _permit: Option<OwnedSemaphorePermit>,
 }
@@ -71,6 +107,9 @@ impl Connection {
         }
         if self.cut.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        if self.patient.load(Ordering::Relaxed) {
+            return Poll::Pending;
         }
         self.silence.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }

@@ -1,27 +1,28 @@
 //! The routes and their answers.
 
-use std::net::IpAddr;
-
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::{self, Next};
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::{Value, json};
 
+use super::access::admit;
 use super::state::HttpState;
 use crate::runtime::metrics::CONTENT_TYPE;
+use crate::serve::auth::ROUTES;
 
 pub(super) fn router(state: HttpState) -> Router {
     Router::new()
         .route("/health/live", get(live))
         .route("/health/ready", get(ready))
         .route("/metrics", get(show_metrics))
+        .with_state(state.clone())
+        .merge(state.routes.clone())
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
-        .layer(middleware::from_fn(only_local_names))
-        .with_state(state)
+        .layer(middleware::from_fn_with_state(state, admit))
 }
 
 /// The process runs and answers; nothing else is asked.
@@ -42,72 +43,17 @@ async fn show_metrics(State(state): State<HttpState>) -> Response {
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], state.metrics()).into_response()
 }
 
-async fn unknown_path() -> Response {
-    let routes = ["/health/live", "/health/ready", "/metrics"];
+pub(super) async fn unknown_path() -> Response {
+    let mut routes: Vec<&str> = ROUTES.iter().map(|(_, path, _)| *path).collect();
+    routes.dedup();
     answer(StatusCode::NOT_FOUND, &json!({"error": "there is nothing at this path", "routes": routes}))
 }
 
 async fn unknown_method() -> Response {
-    answer(StatusCode::METHOD_NOT_ALLOWED, &json!({"error": "this path answers GET and HEAD"}))
+    answer(StatusCode::METHOD_NOT_ALLOWED, &json!({"error": "this path does not take the method"}))
 }
 
-fn answer(status: StatusCode, body: &Value) -> Response {
+pub(in crate::serve::http) fn answer(status: StatusCode, body: &Value) -> Response {
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
     (status, headers, format!("{body}\n")).into_response()
-}
-
-/// Refuses a request that was addressed to another name than this machine's loopback. A web page can make a browser connect to
-/// 127.0.0.1 under a name of its own (DNS rebinding), and would read the answer.
-async fn only_local_names(request: Request, next: Next) -> Response {
-    if names_loopback(request.headers()) {
-        next.run(request).await
-    } else {
-        answer(StatusCode::MISDIRECTED_REQUEST, &json!({"error": "the Host header must be localhost or a loopback address"}))
-    }
-}
-
-/// Whether the Host header, if there is one (HTTP/1.0 needs none), is `localhost` or a loopback address.
-fn names_loopback(headers: &HeaderMap) -> bool {
-    let mut hosts = headers.get_all(header::HOST).iter();
-    let Some(host) = hosts.next() else { return true };
-    let host = host.to_str().unwrap_or_default();
-    // RFC 3986 §3.2.2: an IPv6 address stands in brackets, so that the port's colon can be told from its own.
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').map_or("", |(address, _)| address),
-        None => host.split_once(':').map_or(host, |(name, _)| name),
-    };
-    hosts.next().is_none()
-        && (name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(|address: IpAddr| address.is_loopback()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(host: &str, local: bool) {
-        let mut headers = HeaderMap::new();
-        headers.extend(host.parse().map(|value| (header::HOST, value)));
-        assert_eq!(names_loopback(&headers), local, "{host}");
-    }
-
-    #[test]
-    fn only_loopback_names_are_local() {
-        for host in ["localhost", "LocalHost:8080", "127.0.0.1:8080", "127.9.9.9", "[::1]:8080", "[::1]"] {
-            check(host, true);
-        }
-        for host in
-            ["evil.test", "localhost.evil.test:8080", "127.0.0.1.evil.test", "10.0.0.1", "[::2]", "[::1", "", ":8080", "::1"]
-        {
-            check(host, false);
-        }
-        assert!(names_loopback(&HeaderMap::new()));
-    }
-
-    #[test]
-    fn two_host_headers_are_not_local() {
-        let mut headers = HeaderMap::new();
-        headers.append(header::HOST, header::HeaderValue::from_static("localhost"));
-        headers.append(header::HOST, header::HeaderValue::from_static("evil.test"));
-        assert!(!names_loopback(&headers));
-    }
 }

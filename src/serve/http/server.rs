@@ -9,10 +9,12 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::config::{HttpConfig, NotLoopback};
-use super::connection::Bounded;
+use super::config::HttpConfig;
+use super::connection::{Bounded, ClientAddr};
 use super::routes::router;
 use super::state::HttpState;
+use crate::serve::listen::{NotLoopback, checked};
+use super::trace::spans;
 
 /// Why the HTTP service did not start. Nothing listens.
 #[derive(Debug, thiserror::Error)]
@@ -53,18 +55,20 @@ impl HttpServer {
     /// Listens and serves on the current tokio runtime.
     ///
     /// # Errors
-    /// [`ServeError`] when the address is not a loopback address or cannot be had.
+    /// [`ServeError`] when others could reach the address and there are no keys, or it cannot be had.
     pub async fn start(config: &HttpConfig, state: HttpState) -> Result<Self, ServeError> {
-        let addr = config.checked_addr()?;
+        let addr = checked(config.addr, state.admission.keys.are_required())?;
         let refused = |source| ServeError::Listen { addr, source };
         let listener = TcpListener::bind(addr).await.map_err(refused)?;
         let addr = listener.local_addr().map_err(refused)?;
         let (stop, mut stopped) = watch::channel(false);
         let (cut, is_cut) = watch::channel(false);
-        let service = axum::serve(Bounded::new(listener, is_cut), router(state)).with_graceful_shutdown(async move {
-            // An error means that the server was dropped.
-            let _ = stopped.wait_for(|stopped| *stopped).await;
-        });
+        let listener = Bounded::new(listener, state.admission.guard.clone(), is_cut);
+        let service = axum::serve(listener, spans(router(state)).into_make_service_with_connect_info::<ClientAddr>())
+            .with_graceful_shutdown(async move {
+                // An error means that the server was dropped.
+                let _ = stopped.wait_for(|stopped| *stopped).await;
+            });
         Ok(Self { addr, stop, cut, served: tokio::spawn(service.into_future()) })
     }
 

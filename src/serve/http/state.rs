@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use serde::Serialize;
 
 use crate::runtime::metrics::metrics;
+use crate::serve::listen::Admission;
 
 /// One reason why the recorder cannot do its work now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -20,6 +22,8 @@ pub struct NotReady {
 pub struct HttpState {
     readiness: Arc<dyn Fn() -> Vec<NotReady> + Send + Sync>,
     metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    pub(super) admission: Admission,
+    pub(super) routes: Router,
 }
 
 impl HttpState {
@@ -27,13 +31,31 @@ impl HttpState {
     /// others too, so it answers at once from what is already known and does not wait for a disk.
     #[must_use]
     pub fn new(readiness: impl Fn() -> Vec<NotReady> + Send + Sync + 'static) -> Self {
-        Self { readiness: Arc::new(readiness), metrics: Arc::new(|| metrics().text()) }
+        Self {
+            readiness: Arc::new(readiness),
+            metrics: Arc::new(|| metrics().text()),
+            admission: Admission::local(),
+            routes: Router::new(),
+        }
     }
 
     /// The same, with another source of the text of `/metrics`, such as one that refreshes gauges first.
     #[must_use]
     pub fn with_metrics(self, text: impl Fn() -> String + Send + Sync + 'static) -> Self {
         Self { metrics: Arc::new(text), ..self }
+    }
+
+    /// The same, for those only whom `admission` lets in.
+    #[must_use]
+    pub fn admitting(self, admission: Admission) -> Self {
+        Self { admission, ..self }
+    }
+
+    /// The same, with further routes. Each must stand in [`crate::serve::auth::ROUTES`]: what does not is never answered. A handler
+    /// finds who calls as an `Identity` in the request's extensions.
+    #[must_use]
+    pub fn with_routes(self, routes: Router) -> Self {
+        Self { routes: self.routes.merge(routes), ..self }
     }
 
     pub(super) fn reasons_against(&self) -> Vec<NotReady> {

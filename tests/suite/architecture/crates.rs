@@ -16,7 +16,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["src/cli/"]),
     ("crc32fast", &["src/channel/"]),
     ("ed25519_dalek", &["src/journal/"]),
-    ("flate2", &["src/sink/jsonl"]),
+    ("flate2", &["src/sink/jsonl", "src/sink/otlp", "src/sink/webhook"]),
     ("fuser", &["src/capture/fuse/"]),
     ("futures_util", &["src/serve/", "src/sink/"]),
     ("getrandom", &["src/runtime/"]),
@@ -59,6 +59,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tracing_subscriber", &["src/app/", "src/cli/"]),
     ("unicode_width", &["src/cli/"]),
     ("uuid", &["src/event/", "src/runtime/"]),
+    ("webpki", &["src/serve/grpc"]),
     ("zstd", &["src/sink/jsonl"]),
 ];
 

@@ -7,6 +7,7 @@ mod xattrs;
 mod actors;
 mod content;
 mod differential;
+mod latencies;
 mod lifecycle;
 mod names;
 mod namespaces;

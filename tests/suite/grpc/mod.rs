@@ -1,1 +1,11 @@
 //! The gRPC server: keys, roles, TLS, limits, policies, ingest.
+
+mod bad_input;
+mod ingest;
+mod keys;
+mod killing;
+mod policies;
+mod rig;
+mod roles;
+mod sessions;
+mod tls;

@@ -1,6 +1,6 @@
 //! The journal: order, durability, recovery, evidence.
 
-mod children;
+pub mod children;
 mod conservation;
 mod encoding;
 mod evidence;

@@ -1,1 +1,13 @@
 //! OpenTelemetry: log records, spans, collectors that misbehave.
+
+pub mod collector;
+mod context;
+mod conventions;
+pub mod delivery;
+mod faults;
+mod golden;
+mod injection;
+mod killing;
+mod recorded;
+pub mod rig;
+mod spans;

@@ -1,6 +1,12 @@
 //! Third-party clients and collectors. `make test-peers` installs them; without that each test says that it is skipped, and why.
 
 mod grpc;
+mod lake;
+mod nats;
+mod ocsf;
+mod otel;
+mod prometheus;
+mod s3;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -153,7 +153,12 @@ impl Setup {
 
     pub fn run(&self, tape: &Tape) -> CommandOutcome {
         let session = self.open();
-        let command = CommandSpec { argv: self.argv.clone(), env: self.env.clone(), cwd: OsText::from(self.cwd.as_path()) };
+        let command = CommandSpec {
+            argv: self.argv.clone(),
+            env: self.env.clone(),
+            cwd: OsText::from(self.cwd.as_path()),
+            traceparent: None,
+        };
         let recorder = Recorder { gatekeeper: tape, observer: &(), redact: self.redact };
         run_command(session, &command, recorder, &self.handle, &self.config)
     }

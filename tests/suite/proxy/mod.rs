@@ -4,6 +4,7 @@ mod client;
 mod failures;
 mod finish;
 mod framing;
+mod latencies;
 mod names;
 mod origin;
 mod recording;
@@ -35,7 +36,7 @@ impl Proxy {
     }
 
     fn recorded_by(recording: Arc<Recording>, config: ProxyConfig) -> Self {
-        let server = ProxyServer::start_with(recording.clone(), config).unwrap();
+        let server = ProxyServer::start_with(recording.clone(), config, None).unwrap();
         Self { server, recording }
     }
 

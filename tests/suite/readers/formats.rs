@@ -122,6 +122,7 @@ fn every_kind_has_every_form() {
     assert_eq!(lines.lines().count(), all);
     let rows = read_by_sqlite(&ask(&recorded.data_dir, "--format csv").unwrap(), "SELECT kind FROM t;");
     assert_eq!(rows.as_array().unwrap().len(), all);
+    assert_eq!(ask(&recorded.data_dir, "--format ocsf").unwrap().lines().count(), all);
     let table = ask(&recorded.data_dir, "--raw").unwrap();
     assert_eq!(table.lines().filter(|line| line.starts_with("   ") && !line.contains("SEQ")).count(), all, "{table}");
 }

@@ -1,6 +1,6 @@
 //! The readers: `events`, `verify`, `journal`, `doctor`, run as functions on journals that were really recorded.
 
-mod recorded;
+pub mod recorded;
 
 mod doctor;
 mod filters;

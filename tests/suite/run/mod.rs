@@ -4,5 +4,5 @@ mod awkward;
 mod many;
 mod ordinary;
 mod secrets;
-mod support;
+pub(crate) mod support;
 mod without;

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agentsh::event::{JournaledEvent, Kind, Payload};
@@ -13,13 +14,13 @@ pub(crate) const AGENTSH: &str = env!("CARGO_BIN_EXE_agentsh");
 
 /// A workspace and a data directory beside it.
 pub(crate) struct Place {
-    folder: tempfile::TempDir,
+    folder: Arc<tempfile::TempDir>,
 }
 
 impl Place {
     pub(crate) fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("agentsh-run-").tempdir().unwrap();
-        let place = Self { folder };
+        let place = Self { folder: Arc::new(folder) };
         std::fs::create_dir(place.workspace()).unwrap();
         place
     }
@@ -35,6 +36,11 @@ impl Place {
             std::os::unix::fs::chown(path, Some(65_534), Some(65_534)).unwrap();
         }
         Some(place)
+    }
+
+    /// The same folders once more, for what comes after.
+    pub(crate) fn again(&self) -> Self {
+        Self { folder: Arc::clone(&self.folder) }
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -62,7 +68,8 @@ impl Place {
     pub(crate) fn command_with<A: AsRef<OsStr>>(&self, options: &[&str], argv: &[A]) -> Command {
         let mut command = Command::new(AGENTSH);
         command.args(["run", "--data-dir"]).arg(self.data()).args(options).arg("--").args(argv);
-        command.current_dir(self.workspace()).stdin(Stdio::null());
+        // The tests' own variable would be an unknown key of the configuration.
+        command.current_dir(self.workspace()).stdin(Stdio::null()).env_remove("AGENTSH_PEERS");
         command
     }
 
@@ -71,7 +78,7 @@ impl Place {
         let mut command = Command::new("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups", AGENTSH, "run", "--data-dir"]);
         command.arg(self.data()).arg("--").args(argv);
-        command.current_dir(self.workspace()).stdin(Stdio::null()).env("HOME", self.folder.path());
+        command.current_dir(self.workspace()).stdin(Stdio::null()).env("HOME", self.folder.path()).env_remove("AGENTSH_PEERS");
         command
     }
 

@@ -1,1 +1,11 @@
 //! Sessions on the server, and commands in them over gRPC and HTTP.
+
+mod confined;
+mod curl;
+mod end;
+mod frames;
+mod refused;
+mod rig;
+mod shared;
+mod streams;
+mod users;

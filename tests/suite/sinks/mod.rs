@@ -1,1 +1,10 @@
 //! The deliver loop and the simple places: JSON Lines, webhook, syslog, NATS.
+
+mod delivering;
+mod http;
+mod jsonl;
+mod killing;
+pub mod rig;
+mod serving;
+mod syslog;
+mod webhook;

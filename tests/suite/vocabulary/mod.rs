@@ -5,6 +5,6 @@ mod kinds;
 mod round_trip;
 pub mod samples;
 mod schema;
-mod stored;
+pub mod stored;
 mod text;
 mod validator;

@@ -13,15 +13,16 @@ use serde_json::{Map, Value, json};
 use super::samples::Schema;
 use crate::golden;
 
-const NEWEST: u32 = 1;
+pub const NEWEST: u32 = 1;
 
-fn rows(version: u32) -> Map<String, Value> {
+/// The rows of a version, by kind.
+pub fn rows(version: u32) -> Map<String, Value> {
     let text = golden::read(&format!("tests/golden/stored/v{version}.json")).unwrap_or_else(|| "{}".to_owned());
     serde_json::from_str(&text).unwrap()
 }
 
 /// Reads a row as the journal's readers do.
-fn read(row: &Value) -> Result<JournaledEvent, String> {
+pub fn read(row: &Value) -> Result<JournaledEvent, String> {
     let text = |key: &str| row[key].as_str().map(str::to_owned);
     let id = |key: &str| row[key].as_str().map(|id| id.parse::<EventId>().map_err(|error| format!("{key}: {error}"))).transpose();
     let kind: Kind = row["kind"].as_str().unwrap_or_default().parse().map_err(|error| format!("{error}"))?;

@@ -10,9 +10,9 @@ use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::WaitStatus;
-use nix::unistd::{ForkResult, chdir, getpid};
+use nix::unistd::{ForkResult, chdir, dup2_stderr, dup2_stdin, dup2_stdout, getpid};
 
-use super::namespaces::{enter, hide, mount_workspace};
+use super::namespaces::{enter, hide, join, mount_workspace};
 use super::protocol::{
     self, Exited, Launching, MountSpec, PROBE, Preparation, ProtocolError, Reply, Request, StartSpec, Step, StepFailure,
 };
@@ -81,6 +81,11 @@ fn converse(recorder: &UnixStream, child_ended: &SignalFd) -> Result<(), Launche
             let Some((request, fd)) = protocol::receive::<Request>(recorder)? else { return Ok(()) };
             match request {
                 Request::Prepare { private, mount } => prepare(recorder, private, mount.as_ref())?,
+                Request::Join { namespace } => {
+                    let holder = fd.ok_or(LauncherError::NotStartedByRecorder)?;
+                    let joined = namespace.map_or(Ok(()), |namespace| join(holder.as_fd(), namespace));
+                    protocol::send(recorder, &Reply::Joined(joined), None)?;
+                }
                 Request::Confine { hide: directories } => protocol::send(recorder, &Reply::Confined(hide(&directories)), None)?,
                 Request::Start(spec) => {
                     let socket = fd.ok_or(LauncherError::NotStartedByRecorder)?;
@@ -135,11 +140,25 @@ fn start(spec: &StartSpec, socket: &UnixStream) -> Result<(), LauncherError> {
     let launcher = getpid();
     match sys::fork_single_threaded() {
         Ok(ForkResult::Child) => become_command(launcher, spec, socket),
-        Ok(ForkResult::Parent { .. }) => Ok(()),
+        Ok(ForkResult::Parent { .. }) => {
+            if spec.detached.is_some() {
+                give_up_streams();
+            }
+            Ok(())
+        }
         Err(errno) => {
             let failure = StepFailure::new(Step::Fork, errno);
             Ok(protocol::send(socket, &Launching::Failed { failure, path: None }, None)?)
         }
+    }
+}
+
+/// The streams are the command's alone: it is its tree that ends them, and writing to what nobody reads must fail.
+fn give_up_streams() {
+    if let Ok(nothing) = std::fs::File::options().read(true).write(true).open("/dev/null") {
+        let _ = dup2_stdin(&nothing);
+        let _ = dup2_stdout(&nothing);
+        let _ = dup2_stderr(&nothing);
     }
 }
 

@@ -96,6 +96,7 @@ fn because(failure: StepFailure) -> String {
         Step::NotWanted => return "it is switched off in the configuration".to_owned(),
         Step::Unshare => "namespaces cannot be made (unshare)",
         Step::IdMap => "the user namespace's ids cannot be mapped",
+        Step::Join => "the session's namespaces cannot be entered",
         Step::Propagation => "the namespace cannot be cut off from the host's mounts",
         Step::Device => "the device /dev/fuse cannot be opened",
         Step::Mount => "mounting is refused",
@@ -132,6 +133,6 @@ fn remedy(failure: StepFailure) -> &'static str {
         (Step::Seccomp, _) => "in a container: --security-opt seccomp=unconfined, or a profile that allows seccomp(2)",
         (Step::ReadMemory, _) => "set kernel.yama.ptrace_scope below 3; in a container: --cap-add SYS_PTRACE",
         (Step::Fork, _) => "raise the limit on processes (ulimit -u)",
-        (Step::Prctl | Step::ChangeDirectory | Step::Arguments | Step::Exec, _) => "see the reason",
+        (Step::Join | Step::Prctl | Step::ChangeDirectory | Step::Arguments | Step::Exec, _) => "see the reason",
     }
 }

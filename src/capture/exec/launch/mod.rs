@@ -19,7 +19,7 @@ mod parent;
 mod protocol;
 mod start;
 
-pub use parent::{LaunchError, PreparedSession, Session, SessionSpec};
+pub use parent::{LaunchError, PreparedSession, Session, SessionSpec, Streams};
 pub(super) use protocol::{Exited, Launching, Permission, Reply, Request, StartSpec, receive, send};
 pub use protocol::{MountSpec, Namespace, Preparation, ProtocolError, Step, StepFailure};
 

@@ -1,13 +1,13 @@
 //! The launcher's side of confinement: the private mount namespace, the workspace's mount, and the directories that are covered.
 
 use std::fs::{self, OpenOptions};
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, unshare};
+use nix::sched::{CloneFlags, setns, unshare};
 use nix::unistd::{getegid, geteuid};
 
 use super::protocol::{MountSpec, Namespace, Step, StepFailure};
@@ -26,6 +26,17 @@ pub(super) fn enter() -> Result<Namespace, StepFailure> {
     mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
         .map_err(|errno| StepFailure::new(Step::Propagation, errno))?;
     Ok(namespace)
+}
+
+/// Enters the namespaces of the process behind `holder`, a pidfd, and takes a copy of its mount table.
+pub(super) fn join(holder: BorrowedFd<'_>, namespace: Namespace) -> Result<(), StepFailure> {
+    let flags = match namespace {
+        Namespace::Privileged => CloneFlags::CLONE_NEWNS,
+        Namespace::User => CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS,
+    };
+    let failed = |errno| StepFailure::new(Step::Join, errno);
+    setns(holder, flags).map_err(failed)?;
+    unshare(CloneFlags::CLONE_NEWNS).map_err(failed)
 }
 
 /// A user namespace in which this user and group are themselves, which is all that an unprivileged process may map.

@@ -1,7 +1,7 @@
 //! The recorder's side of the launcher: starts it, has it prepare and confine the session, and sees to its end.
 
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
@@ -10,7 +10,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 
 use super::layers;
-use super::protocol::{MountSpec, PROBE, Preparation, ProtocolError, Reply, Request, Step, StepFailure};
+use super::protocol::{Detached, MountSpec, Namespace, PROBE, Preparation, ProtocolError, Reply, Request, Step, StepFailure};
 use super::{ARGUMENT, protocol};
 use crate::capture::exec::notify::memory;
 use crate::event::{LayerReport, OsText};
@@ -44,9 +44,23 @@ pub enum LaunchError {
     /// It ended before it had answered.
     #[error("the launcher ended before the session was prepared")]
     Ended,
+    /// It could not enter the session's namespaces.
+    #[error("the session's namespaces cannot be entered: {0}")]
+    Join(StepFailure),
     /// It could not be talked to.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
+}
+
+/// What a command's standard streams are.
+#[derive(Debug)]
+pub struct Streams {
+    /// Where it reads.
+    pub stdin: OwnedFd,
+    /// Where it writes.
+    pub stdout: OwnedFd,
+    /// Where it complains.
+    pub stderr: OwnedFd,
 }
 
 /// A launcher that runs; dropping it ends all that it started.
@@ -57,26 +71,31 @@ struct Running {
 }
 
 impl Running {
-    fn start(program: &Path) -> Result<Self, LaunchError> {
+    fn start(program: &Path, streams: Option<Streams>) -> Result<Self, LaunchError> {
         let failed = |source| LaunchError::Start { program: program.to_owned(), source };
         // What the launcher adopted comes here should it be killed.
         prctl::set_child_subreaper(true).map_err(|errno| failed(errno.into()))?;
         let (socket, theirs) = UnixStream::pair().map_err(failed)?;
         let mut command = Command::new(program);
         command.arg(ARGUMENT).arg(std::os::fd::AsRawFd::as_raw_fd(&theirs).to_string());
+        // The command's environment comes with it. The recorder's may hold a key, and `/proc` shows it.
+        command.env_clear();
+        if let Some(streams) = streams {
+            command.stdin(streams.stdin).stdout(streams.stdout).stderr(streams.stderr);
+        }
         let child = sys::spawn_with_fd(&mut command, theirs.as_fd()).map_err(failed)?;
         Ok(Self { child, socket })
     }
 
-    fn ask(&self, request: &Request) -> Result<(Reply, Option<OwnedFd>), LaunchError> {
-        protocol::send(&self.socket, request, None)?;
+    fn ask(&self, request: &Request, fd: Option<BorrowedFd<'_>>) -> Result<(Reply, Option<OwnedFd>), LaunchError> {
+        protocol::send(&self.socket, request, fd)?;
         protocol::receive(&self.socket)?.ok_or(LaunchError::Ended)
     }
 
     fn prepare(&self, private: bool, mount: Option<MountSpec>) -> Result<(Preparation, Option<OwnedFd>), LaunchError> {
-        match self.ask(&Request::Prepare { private, mount })? {
+        match self.ask(&Request::Prepare { private, mount }, None)? {
             (Reply::Prepared(preparation), device) => Ok((preparation, device)),
-            (Reply::Confined(_) | Reply::Exited(_), _) => Err(LaunchError::Ended),
+            (Reply::Joined(_) | Reply::Confined(_) | Reply::Exited(_), _) => Err(LaunchError::Ended),
         }
     }
 }
@@ -109,12 +128,12 @@ impl PreparedSession {
     /// # Errors
     /// [`LaunchError`] when there is no launcher to talk to.
     pub fn open(spec: &SessionSpec) -> Result<Self, LaunchError> {
-        let launcher = Running::start(&spec.program)?;
+        let launcher = Running::start(&spec.program, None)?;
         let (preparation, device) = launcher.prepare(spec.private, spec.mount.clone())?;
         let (launcher, preparation, device) = match preparation.namespace {
             Err(failure) if failure.step == Step::IdMap => {
                 // It is in a user namespace without users, and there is no way back.
-                let launcher = Running::start(&spec.program)?;
+                let launcher = Running::start(&spec.program, None)?;
                 let (second, device) = launcher.prepare(false, spec.mount.clone())?;
                 (launcher, Preparation { namespace: Err(failure), mount: second.mount.map_err(|_| failure), ..second }, device)
             }
@@ -142,15 +161,21 @@ impl PreparedSession {
     pub fn confine(self, hide: &[PathBuf]) -> Result<Session, LaunchError> {
         let hide: Vec<OsText> = hide.iter().map(|directory| OsText::from(directory.as_path())).collect();
         let uncovered = if self.preparation.namespace.is_ok() && !hide.is_empty() {
-            match self.launcher.ask(&Request::Confine { hide })?.0 {
+            match self.launcher.ask(&Request::Confine { hide }, None)?.0 {
                 Reply::Confined(uncovered) => uncovered,
-                Reply::Prepared(_) | Reply::Exited(_) => return Err(LaunchError::Ended),
+                Reply::Prepared(_) | Reply::Joined(_) | Reply::Exited(_) => return Err(LaunchError::Ended),
             }
         } else {
             Vec::new()
         };
         let layers = layers::report(&self.preparation, self.mount_wanted, &uncovered, nix::unistd::geteuid().is_root());
-        Ok(Session { launcher: self.launcher, traps_execs: self.preparation.seccomp.is_ok(), layers })
+        Ok(Session {
+            launcher: self.launcher,
+            traps_execs: self.preparation.seccomp.is_ok(),
+            namespace: self.preparation.namespace.ok(),
+            detached: None,
+            layers,
+        })
     }
 }
 
@@ -170,6 +195,8 @@ fn check_memory(launcher: u32, preparation: Preparation) -> Preparation {
 pub struct Session {
     launcher: Running,
     traps_execs: bool,
+    namespace: Option<Namespace>,
+    detached: Option<Detached>,
     layers: Vec<LayerReport>,
 }
 
@@ -185,8 +212,44 @@ impl Session {
         self.traps_execs
     }
 
+    /// Starts a further launcher within this session's namespaces, for a command beside others: it shares the workspace's mount, and
+    /// has a copy of the mount table, so that what it mounts is its own and its orphans can be told from those of others.
+    ///
+    /// # Errors
+    /// [`LaunchError`]; the session is as it was.
+    pub fn join(&self, program: &Path, streams: Streams, open_files: (u64, u64)) -> Result<Self, LaunchError> {
+        let launcher = Running::start(program, Some(streams))?;
+        let holder = sys::pidfd_open(self.launcher.child.id()).map_err(ProtocolError::from)?;
+        match launcher.ask(&Request::Join { namespace: self.namespace }, Some(holder.as_fd()))?.0 {
+            Reply::Joined(joined) => joined.map_err(LaunchError::Join)?,
+            Reply::Prepared(_) | Reply::Confined(_) | Reply::Exited(_) => return Err(LaunchError::Ended),
+        }
+        Ok(Self {
+            launcher,
+            traps_execs: self.traps_execs,
+            namespace: self.namespace,
+            detached: Some(Detached { open_files }),
+            layers: self.layers.clone(),
+        })
+    }
+
+    /// Whether the launcher has ended although the session goes on: it was killed.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        sys::pidfd_open(self.launcher.child.id()).map_or(true, |pidfd| {
+            let mut ended = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
+            poll(&mut ended, PollTimeout::ZERO).is_ok_and(|count| count > 0)
+        })
+    }
+
+    /// What its command has of its own, if it runs for somebody else.
+    pub(crate) const fn detached(&self) -> Option<Detached> {
+        self.detached
+    }
+
     /// The launcher's process.
-    pub(crate) fn launcher_pid(&self) -> u32 {
+    #[must_use]
+    pub fn launcher_pid(&self) -> u32 {
         self.launcher.child.id()
     }
 

@@ -52,6 +52,12 @@ pub(crate) enum Request {
         /// The directories, absolute.
         hide: Vec<OsText>,
     },
+    /// Enter the namespaces of the process behind the descriptor, a pidfd, and take a copy of its mounts. Answered by
+    /// [`Reply::Joined`].
+    Join {
+        /// What the process is in; absent where it has no namespaces of its own.
+        namespace: Option<Namespace>,
+    },
     /// Start the command. The descriptor is the socket on which it talks until it runs. Answered there.
     Start(StartSpec),
 }
@@ -67,6 +73,15 @@ pub(crate) struct StartSpec {
     pub(crate) cwd: OsText,
     /// Whether program starts wait for the recorder.
     pub(crate) seccomp: bool,
+    /// What holds only for a command that is not its caller's own child.
+    pub(crate) detached: Option<Detached>,
+}
+
+/// What a command that the server runs for somebody else has of its own.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Detached {
+    /// Soft and hard limit of open files, as they were before the recorder raised its own.
+    pub(crate) open_files: (u64, u64),
 }
 
 /// From the launcher to the recorder.
@@ -74,6 +89,8 @@ pub(crate) struct StartSpec {
 pub(crate) enum Reply {
     /// The session is prepared. The descriptor is the mount's device.
     Prepared(Preparation),
+    /// Whether the namespaces were entered.
+    Joined(Result<(), StepFailure>),
     /// Which directories could not be covered.
     Confined(Vec<(OsText, i32)>),
     /// A child of the launcher (the command, or an orphan of its tree) has ended.
@@ -130,6 +147,8 @@ pub enum Step {
     Unshare,
     /// Writing the user namespace's identity maps. After this one failed the launcher is of no more use.
     IdMap,
+    /// `setns(2)`: entering the namespaces of a session that is there already.
+    Join,
     /// Cutting the namespace's mounts off from the host's.
     Propagation,
     /// Opening the mount's device.

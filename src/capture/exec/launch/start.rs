@@ -6,11 +6,12 @@ use std::os::unix::net::UnixStream;
 
 use nix::errno::Errno;
 use nix::sys::prctl;
+use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
-use nix::unistd::{Pid, chdir, execve, getpid, getppid};
+use nix::unistd::{Pid, chdir, execve, getpid, getppid, setsid};
 
 use super::find::{self, Look};
-use super::protocol::{self, Launching, Permission, StartSpec, Step, StepFailure};
+use super::protocol::{self, Detached, Launching, Permission, StartSpec, Step, StepFailure};
 use crate::capture::exec::seccomp;
 use crate::event::OsText;
 use crate::runtime::sys;
@@ -40,6 +41,9 @@ fn run(launcher: Pid, spec: &StartSpec, recorder: &UnixStream) -> Result<std::co
         return Err(fail(Step::Prctl)(Errno::ESRCH));
     }
     send(recorder, &Launching::Started { pid: getpid().as_raw().unsigned_abs() })?;
+    if let Some(detached) = spec.detached {
+        set_apart(detached).map_err(fail(Step::Prctl))?;
+    }
     let arguments = Arguments::new(spec).ok_or_else(|| fail(Step::Arguments)(Errno::EINVAL))?;
     chdir(spec.cwd.as_path()).map_err(fail(Step::ChangeDirectory))?;
     prctl::set_no_new_privs().map_err(fail(Step::Prctl))?;
@@ -51,6 +55,19 @@ fn run(launcher: Pid, spec: &StartSpec, recorder: &UnixStream) -> Result<std::co
     SigSet::empty().thread_set_mask().map_err(fail(Step::Prctl))?;
     sys::default_sigpipe().map_err(fail(Step::Prctl))?;
     arguments.execute(|path| spec.seccomp || may_run(recorder, path))
+}
+
+/// A session and a process group of its own, so that no terminal of the recorder's is the command's and a signal to the group reaches
+/// its tree alone; the limits that the recorder was started with.
+fn set_apart(detached: Detached) -> Result<(), Errno> {
+    setsid()?;
+    let (soft, hard) = detached.open_files;
+    setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?;
+    match sys::confine_signals() {
+        // Kernels before 6.12 have no such scope.
+        Ok(()) | Err(Errno::ENOSYS | Errno::EOPNOTSUPP | Errno::EINVAL | Errno::E2BIG) => Ok(()),
+        Err(errno) => Err(errno),
+    }
 }
 
 fn send(recorder: &UnixStream, message: &Launching) -> Result<(), Failed> {

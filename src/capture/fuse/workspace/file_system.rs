@@ -19,7 +19,7 @@ use crate::capture::actor::ActorSource;
 use crate::capture::fuse::config::{FileIo, FuseConfig};
 use crate::capture::fuse::errno::Failure;
 use crate::capture::fuse::error::FuseError;
-use crate::channel::Gatekeeper;
+use crate::capture::fuse::gatekeepers::Gatekeepers;
 use crate::channel::Outcome;
 use crate::event::{EventId, IoCounting, Payload};
 
@@ -68,7 +68,7 @@ pub(in super::super) struct Setup {
     pub(in super::super) hidden: Vec<(u64, u64)>,
     /// How many inodes the kernel is to hold.
     pub(in super::super) most_inodes: usize,
-    pub(in super::super) gatekeeper: Arc<dyn Gatekeeper>,
+    pub(in super::super) gatekeepers: Arc<dyn Gatekeepers>,
     pub(in super::super) actors: Arc<dyn ActorSource>,
 }
 
@@ -79,7 +79,7 @@ pub(in super::super) struct Workspace {
     pub(super) directories: Handles<DirectoryHandle>,
     pub(super) links: MagicLinks,
     pub(super) credentials: Credentials,
-    pub(super) gatekeeper: Arc<dyn Gatekeeper>,
+    pub(super) gatekeepers: Arc<dyn Gatekeepers>,
     pub(super) actors: Arc<dyn ActorSource>,
     pub(super) counting: IoCounting,
     pub(super) hash_written: bool,
@@ -104,7 +104,7 @@ impl Workspace {
             directories: Handles::new(),
             links,
             credentials: Credentials::of_this_thread(),
-            gatekeeper: setup.gatekeeper,
+            gatekeepers: setup.gatekeepers,
             actors: setup.actors,
             counting: match config.file_io {
                 FileIo::Summary => IoCounting::Summary,
@@ -136,7 +136,8 @@ impl Workspace {
 
     /// Puts the operation on record and says whether it may happen.
     pub(super) fn decide(&self, caller: Caller, payload: Payload) -> Result<EventId, Failure> {
-        let verdict = self.gatekeeper.gate(payload, self.actors.actor(caller.pid, caller.uid, caller.gid), None);
+        let actor = self.actors.actor(caller.pid, caller.uid, caller.gid);
+        let verdict = self.gatekeepers.of(actor.as_ref()).gate(payload, actor, None);
         match verdict.outcome {
             Outcome::Proceed => Ok(verdict.event),
             Outcome::Refuse(refusal) => Err(Failure::Refused(refusal.by)),
@@ -146,7 +147,7 @@ impl Workspace {
     pub(super) fn record_failure(&self, caller: Caller, event: EventId, payload: &Payload, errno: Errno) {
         let subject = payload.subject().map(std::borrow::Cow::into_owned);
         let actor = self.actors.actor(caller.pid, caller.uid, caller.gid);
-        self.gatekeeper.failed(event, payload.kind(), subject, actor, errno as i32);
+        self.gatekeepers.of(actor.as_ref()).failed(event, payload.kind(), subject, actor, errno as i32);
     }
 
     /// Looks a name up; the kernel is told of what it names once more.

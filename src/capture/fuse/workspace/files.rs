@@ -114,11 +114,13 @@ impl Workspace {
     ) -> Opened {
         let access = translate::access(flags);
         let direct_io = self.counting == IoCounting::EveryOp;
+        let actor = self.actors.actor(caller.pid, caller.uid, caller.gid);
         let handle = self.files.add(FileHandle {
             file,
             node,
             opened,
-            actor: self.actors.actor(caller.pid, caller.uid, caller.gid),
+            gatekeeper: self.gatekeepers.of(actor.as_ref()),
+            actor,
             access,
             counting: self.counting,
             size_before: u64::try_from(size_before).ok(),
@@ -193,7 +195,7 @@ impl Workspace {
 
     fn observe(&self, caller: Caller, handle: &FileHandle, payload: impl Into<Payload>) {
         let actor = self.actors.actor(caller.pid, caller.uid, caller.gid).or_else(|| handle.actor.clone());
-        self.gatekeeper.observe(payload.into(), actor, Some(handle.opened));
+        self.gatekeepers.of(actor.as_ref()).observe(payload.into(), actor, Some(handle.opened));
     }
 
     /// One of the descriptors of the handle is closed, and its process wants to hear what could not be stored.
@@ -224,7 +226,7 @@ impl Workspace {
             size_after: stat.and_then(|stat| u64::try_from(stat.st_size).ok()),
             blake3: (wrote && self.hash_written).then(|| self.hash(&handle.node).ok()).flatten(),
         };
-        self.gatekeeper.observe(payload.into(), handle.actor.clone(), Some(handle.opened));
+        handle.gatekeeper.observe(payload.into(), handle.actor.clone(), Some(handle.opened));
     }
 
     /// BLAKE3 of what the file holds now, in hex.

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use super::directories::DirectoryStream;
 use super::inodes::Node;
 use crate::capture::fuse::errno::Failure;
+use crate::channel::Gatekeeper;
 use crate::event::{Actor, EventId, FileAccess, IoCounting};
 
 const SHARDS: usize = 16;
@@ -65,6 +66,8 @@ pub(super) struct FileHandle {
     pub(super) opened: EventId,
     /// Who opened it. The kernel closes it in nobody's name.
     pub(super) actor: Option<Actor>,
+    /// Where that was recorded, and where the end is: its process may be gone by then.
+    pub(super) gatekeeper: Arc<dyn Gatekeeper>,
     pub(super) access: FileAccess,
     pub(super) counting: IoCounting,
     pub(super) size_before: Option<u64>,

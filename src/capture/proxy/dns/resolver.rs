@@ -17,6 +17,7 @@ use crate::capture::proxy::recorder::Recorder;
 use crate::event::{DnsQuery, EventId};
 use crate::runtime::clock;
 use crate::runtime::lock::lock;
+use crate::runtime::metrics::{ProxyStep, metrics};
 
 /// Types that are asked for, both at once.
 const ADDRESS_TYPES: [RecordType; 2] = [RecordType::A, RecordType::AAAA];
@@ -191,7 +192,9 @@ impl<'a> Asked<'a> {
         let mut asked = Self { recorder, cause, query, answer };
         let lookup = server.client.lookup(name.clone(), record_type);
         let outcome = tokio::time::timeout(server.timeout, lookup).await.unwrap_or(Err(NetError::Timeout));
-        (asked.query, asked.answer) = answered(name, record_type, outcome, clock::micros_since(began), upstream);
+        let latency = clock::micros_since(began);
+        metrics().proxy_latency.of(ProxyStep::Dns).observe(latency);
+        (asked.query, asked.answer) = answered(name, record_type, outcome, latency, upstream);
         asked
     }
 

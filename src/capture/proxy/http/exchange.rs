@@ -10,6 +10,7 @@ use super::translate;
 use crate::capture::proxy::shared::Shared;
 use crate::event::{EventId, HttpResponse};
 use crate::runtime::clock;
+use crate::runtime::metrics::{ProxyStep, metrics};
 
 /// A request that an `http_response` is due for. It is recorded when this is dropped, so exactly once, however the exchange ends.
 pub(super) struct Exchange {
@@ -49,7 +50,9 @@ impl Exchange {
         self.response.status = Some(response.status().as_u16());
         self.response.version = Some(translate::version(response.version()));
         self.response.headers = translate::headers(response.headers());
-        self.response.first_byte_us = Some(clock::micros_since(self.began));
+        let first_byte = clock::micros_since(self.began);
+        self.response.first_byte_us = Some(first_byte);
+        metrics().proxy_latency.of(ProxyStep::FirstByte).observe(first_byte);
     }
 
     /// Notes bytes of the response's body.
@@ -77,6 +80,7 @@ impl Drop for Exchange {
         let mut response = std::mem::take(&mut self.response);
         response.request_bytes = self.upload.bytes.load(Ordering::Relaxed);
         response.duration_us = clock::micros_since(self.began);
+        metrics().proxy_latency.of(ProxyStep::Exchange).observe(response.duration_us);
         self.shared.recorder.observe(response, Some(self.request));
     }
 }

@@ -17,6 +17,7 @@ use crate::capture::proxy::connect as tunnel;
 use crate::capture::proxy::failure::Failure;
 use crate::capture::proxy::shared::Shared;
 use crate::capture::proxy::upstream::{Destination, Upstream, connect};
+use crate::event::trace::SpanId;
 use crate::event::{HttpResponse, Interception};
 use crate::runtime::lock::lock;
 
@@ -70,6 +71,9 @@ impl Client {
         }
         let mut exchange = Exchange::begin(Arc::clone(&self.shared), verdict.event);
         translate::onward(&mut head);
+        if let Some(trace) = self.shared.trace {
+            translate::trace(&mut head, trace.at(SpanId::of_event(exchange.request())));
+        }
         let body = UploadBody::new(body, exchange.upload(), self.shared.config.idle_timeout());
         let request = Request::from_parts(head, body);
         match self.forward(request, &destination, pooled, &mut exchange).await {

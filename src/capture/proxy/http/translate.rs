@@ -11,7 +11,11 @@ use hyper::http::uri::Authority;
 use hyper::{Method, StatusCode, Uri, Version};
 
 use crate::capture::proxy::upstream::Destination;
+use crate::event::trace::TraceParent;
 use crate::event::{EventId, Header, HttpRequest, redact};
+
+/// Where a request stands in a trace (W3C Trace Context §3.2).
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// A request that cannot be proxied.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -159,6 +163,15 @@ pub(super) fn onward(head: &mut request::Parts) {
         head.headers.insert(HOST, host);
     }
     head.extensions.remove::<hyper::upgrade::OnUpgrade>();
+}
+
+/// Gives a request its place in a trace, unless its client gave it one.
+pub(super) fn trace(head: &mut request::Parts, place: TraceParent) {
+    if !head.headers.contains_key(TRACEPARENT)
+        && let Ok(value) = HeaderValue::try_from(place.to_string())
+    {
+        head.headers.insert(TRACEPARENT, value);
+    }
 }
 
 /// The fields that go on to the next hop, in their order.

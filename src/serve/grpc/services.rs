@@ -1,0 +1,75 @@
+//! `Services`: what the gRPC server answers with, put together by `app`.
+
+use tonic::codec::CompressionEncoding;
+use tonic::service::RoutesBuilder;
+
+use super::config::GrpcConfig;
+use super::{event_service_server, exec_service_server, policy_service_server, session_service_server};
+use event_service_server::{EventService, EventServiceServer};
+use exec_service_server::{ExecService, ExecServiceServer};
+use policy_service_server::{PolicyService, PolicyServiceServer};
+use session_service_server::{SessionService, SessionServiceServer};
+
+/// Sets what all services have alike; the generated types share no trait that could.
+macro_rules! configured {
+    ($server:expr, $limit:expr) => {
+        $server
+            .accept_compressed(CompressionEncoding::Gzip)
+            .accept_compressed(CompressionEncoding::Zstd)
+            .send_compressed(CompressionEncoding::Gzip)
+            .send_compressed(CompressionEncoding::Zstd)
+            .max_decoding_message_size($limit)
+    };
+}
+
+/// The services by name, each with its implementation.
+pub struct Services {
+    max_message_bytes: usize,
+    routes: RoutesBuilder,
+    names: Vec<&'static str>,
+}
+
+impl Services {
+    /// None yet.
+    #[must_use]
+    pub fn new(config: &GrpcConfig) -> Self {
+        let max_message_bytes = usize::try_from(config.max_message_bytes).unwrap_or(usize::MAX);
+        Self { max_message_bytes, routes: RoutesBuilder::default(), names: Vec::new() }
+    }
+
+    /// With `EventService`.
+    #[must_use]
+    pub fn with_events<T: EventService>(mut self, events: T) -> Self {
+        self.routes.add_service(configured!(EventServiceServer::new(events), self.max_message_bytes));
+        self.names.push(event_service_server::SERVICE_NAME);
+        self
+    }
+
+    /// With `PolicyService`.
+    #[must_use]
+    pub fn with_policies<T: PolicyService>(mut self, policies: T) -> Self {
+        self.routes.add_service(configured!(PolicyServiceServer::new(policies), self.max_message_bytes));
+        self.names.push(policy_service_server::SERVICE_NAME);
+        self
+    }
+
+    /// With `SessionService`.
+    #[must_use]
+    pub fn with_sessions<T: SessionService>(mut self, sessions: T) -> Self {
+        self.routes.add_service(configured!(SessionServiceServer::new(sessions), self.max_message_bytes));
+        self.names.push(session_service_server::SERVICE_NAME);
+        self
+    }
+
+    /// With `ExecService`.
+    #[must_use]
+    pub fn with_exec<T: ExecService>(mut self, exec: T) -> Self {
+        self.routes.add_service(configured!(ExecServiceServer::new(exec), self.max_message_bytes));
+        self.names.push(exec_service_server::SERVICE_NAME);
+        self
+    }
+
+    pub(super) fn into_parts(self) -> (RoutesBuilder, Vec<&'static str>) {
+        (self.routes, self.names)
+    }
+}

@@ -1,0 +1,77 @@
+//! What stands in front of every route: under which name the server was called, who calls, and whether they may.
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use serde_json::json;
+
+use super::connection::ClientAddr;
+use super::routes::{answer, unknown_path};
+use super::state::HttpState;
+use crate::runtime::clock;
+use crate::runtime::metrics::metrics;
+use crate::serve::auth::{Credentials, Peer, Unauthorized, route_access};
+use crate::serve::listen::names_loopback;
+
+/// Lets a request through with its `Identity` in the extensions, or answers it.
+pub(super) async fn admit(
+    State(state): State<HttpState>,
+    ConnectInfo(ClientAddr { addr, .. }): ConnectInfo<ClientAddr>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let keys = &state.admission.keys;
+    // With keys a page of another name learns nothing, since a browser does not have one.
+    if !keys.are_required() && !is_addressed_locally(request.headers()) {
+        return answer(
+            StatusCode::MISDIRECTED_REQUEST,
+            &json!({"error": "the Host header must be localhost or a loopback address"}),
+        );
+    }
+    let Some(access) = route_access(request.method().as_str(), request.uri().path()) else { return unknown_path().await };
+    let peer = Peer { addr, certificate: Vec::new() };
+    let api_key = request.headers().get("x-api-key").map(header::HeaderValue::as_bytes);
+    match keys.admit(access, &Credentials { peer: &peer, api_key }, clock::now()) {
+        Ok(identity) => {
+            request.extensions_mut().insert(identity);
+            next.run(request).await
+        }
+        Err(refused) => {
+            metrics().calls_refused.of("http").add(1);
+            tracing::info!(peer = %addr, path = request.uri().path(), reason = %refused, "a call was refused");
+            answer(status(&refused), &json!({"error": refused.to_string()}))
+        }
+    }
+}
+
+const fn status(refused: &Unauthorized) -> StatusCode {
+    match refused {
+        Unauthorized::NoKey | Unauthorized::UnknownKey | Unauthorized::UnknownCertificate | Unauthorized::Expired { .. } => {
+            StatusCode::UNAUTHORIZED
+        }
+        Unauthorized::WrongRole { .. } => StatusCode::FORBIDDEN,
+    }
+}
+
+/// Whether the Host header, if there is one (HTTP/1.0 needs none), is `localhost` or a loopback address.
+fn is_addressed_locally(headers: &HeaderMap) -> bool {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let Some(host) = hosts.next() else { return true };
+    hosts.next().is_none() && host.to_str().is_ok_and(names_loopback)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_host_headers_are_not_local() {
+        let mut headers = HeaderMap::new();
+        assert!(is_addressed_locally(&headers));
+        headers.append(header::HOST, header::HeaderValue::from_static("localhost"));
+        assert!(is_addressed_locally(&headers));
+        headers.append(header::HOST, header::HeaderValue::from_static("evil.test"));
+        assert!(!is_addressed_locally(&headers));
+    }
+}

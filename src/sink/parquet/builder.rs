@@ -1,0 +1,128 @@
+//! `FileBuilder`: one file that is being gathered, in memory, as encoded row groups and the rows of the one that is not full.
+
+use bytes::Bytes;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use sha2::{Digest, Sha256};
+
+use super::config::ParquetConfig;
+use super::date::Date;
+use super::error::LakeError;
+use super::footer::{BLOCK, Footer};
+use super::format::properties;
+use super::layout::FileName;
+use crate::encode::arrow::{Rows, schema};
+use crate::encode::stored::Columns;
+use crate::journal::{Frontier, Hash};
+
+/// Rows that are made into columns at once: enough that the columns' own cost is small, and few enough to stay in the cache.
+const BATCH_ROWS: usize = 8_192;
+
+/// Bytes of payloads after which a batch is full, however few its rows.
+const BATCH_BYTES: usize = 8 << 20;
+
+/// A file that is gathered.
+pub(super) struct FileBuilder {
+    writer: ArrowWriter<Vec<u8>>,
+    rows: Rows,
+    footer: Footer,
+    date: Date,
+    block: Sha256,
+    tree: Option<Frontier>,
+}
+
+/// A file that is whole and has no place yet.
+pub(super) struct Built {
+    pub(super) name: FileName,
+    pub(super) bytes: Bytes,
+    /// The tree behind its last event.
+    pub(super) tree: Option<Frontier>,
+}
+
+impl FileBuilder {
+    /// An empty file whose first event will be `first`, seen at `time_us`; `tree` is the tree before it, if it is known.
+    pub(super) fn new(
+        config: &ParquetConfig,
+        journal_id: &str,
+        first: u64,
+        time_us: i64,
+        tree: Option<Frontier>,
+    ) -> Result<Self, LakeError> {
+        let date = Date::of(time_us);
+        // The Arrow schema would be a tenth of a small file, and every type is told by Parquet's own.
+        let options = ArrowWriterOptions::new().with_properties(properties(config)).with_skip_arrow_metadata(true);
+        let writer = ArrowWriter::try_new_with_options(Vec::new(), schema(), options).map_err(|source| parquet(first, source))?;
+        let footer = Footer {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            journal_id: journal_id.to_owned(),
+            first,
+            last: first - 1,
+            tree_before: tree.clone(),
+            tree_after: None,
+            blocks: Vec::new(),
+        };
+        Ok(Self { writer, rows: Rows::new(config.leaves), footer, date, block: Sha256::new(), tree })
+    }
+
+    /// The day of the first event.
+    pub(super) const fn date(&self) -> Date {
+        self.date
+    }
+
+    /// Events gathered.
+    pub(super) const fn events(&self) -> u64 {
+        self.footer.last + 1 - self.footer.first
+    }
+
+    /// Bytes that the file has so far, about.
+    pub(super) fn bytes(&self) -> u64 {
+        let bytes = self.writer.bytes_written() + self.writer.in_progress_size() + self.rows.payload_bytes() / 8;
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
+
+    /// Adds the next event.
+    pub(super) fn push(&mut self, columns: &Columns<'_>, leaf: &Hash) -> Result<(), LakeError> {
+        self.footer.last += 1;
+        self.rows.push(self.footer.last, columns, leaf);
+        if let Some(tree) = &mut self.tree {
+            tree.push(*leaf);
+        }
+        self.block.update(leaf);
+        if self.events().is_multiple_of(BLOCK) {
+            self.footer.blocks.push(self.block.finalize_reset().into());
+        }
+        if self.rows.len() >= BATCH_ROWS || self.rows.payload_bytes() >= BATCH_BYTES {
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) -> Result<(), LakeError> {
+        let last = self.footer.last;
+        let first = last + 1 - u64::try_from(self.rows.len()).unwrap_or(last);
+        let batch = self.rows.finish().map_err(|source| LakeError::Columns { first, last, source })?;
+        self.writer.write(&batch).map_err(|source| parquet(self.footer.first, source))
+    }
+
+    /// Ends the file.
+    pub(super) fn finish(mut self) -> Result<Built, LakeError> {
+        if !self.rows.is_empty() {
+            self.write()?;
+        }
+        if !self.events().is_multiple_of(BLOCK) {
+            self.footer.blocks.push(self.block.finalize_reset().into());
+        }
+        self.footer.tree_after.clone_from(&self.tree);
+        for pair in self.footer.to_pairs() {
+            self.writer.append_key_value_metadata(pair);
+        }
+        let first = self.footer.first;
+        let bytes = self.writer.into_inner().map_err(|source| parquet(first, source))?;
+        let name = FileName { first, last: self.footer.last, date: self.date };
+        Ok(Built { name, bytes: Bytes::from(bytes), tree: self.tree })
+    }
+}
+
+fn parquet(first: u64, source: parquet::errors::ParquetError) -> LakeError {
+    LakeError::Parquet { file: format!("the file of {first} and on"), source }
+}
