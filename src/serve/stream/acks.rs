@@ -18,6 +18,9 @@ const WAITING: usize = 4096;
 /// Transactions that are tried when another process holds the write lock.
 const TRIES: u32 = 3;
 
+/// How often it is measured how far consumers are behind, where nothing else happens.
+const LAG: Duration = Duration::from_secs(1);
+
 /// A change, and who waits for it.
 struct Job {
     change: ConsumerChange,
@@ -85,7 +88,17 @@ impl AckJobs {
 
     fn run(self, mut store: ConsumerStore, consumers: &Weak<Consumers>, ring: &Ring, interval: Duration) {
         let mut last = None;
-        while let Ok(first) = self.0.recv() {
+        loop {
+            let first = match self.0.recv_timeout(LAG) {
+                Ok(first) => first,
+                Err(RecvTimeoutError::Timeout) => {
+                    if let Some(consumers) = consumers.upgrade() {
+                        consumers.measure(ring.head());
+                    }
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
             let (mut changes, mut waiting) = (Vec::new(), Vec::new());
             push(&mut changes, first.change);
             waiting.extend(first.done);
@@ -109,7 +122,8 @@ impl AckJobs {
             match &written {
                 Ok(()) => {
                     if let Some(consumers) = consumers.upgrade() {
-                        consumers.written(&changes, ring.head());
+                        consumers.written(&changes);
+                        consumers.measure(ring.head());
                     }
                 }
                 Err(error) => tracing::warn!(%error, "the places of consumers cannot be written"),

@@ -257,7 +257,7 @@ impl Consumers {
     }
 
     /// Called by the writer once changes are on record, in their order.
-    pub(super) fn written(&self, changes: &[ConsumerChange], head: u64) {
+    pub(super) fn written(&self, changes: &[ConsumerChange]) {
         let mut of = lock(&self.of);
         for change in changes {
             if let ConsumerChange::Ack { name, acked } = change
@@ -269,9 +269,15 @@ impl Consumers {
                 consumer.row.acked = *acked;
                 consumer.row.updated_us = clock::now().as_micros();
                 consumer.pending.acked(*acked);
-                metrics().reader_lag.of(name).set(head.saturating_sub(*acked));
                 consumer.tell();
             }
+        }
+    }
+
+    /// Says how far each consumer is behind.
+    pub(super) fn measure(&self, head: u64) {
+        for (name, consumer) in lock(&self.of).iter() {
+            metrics().reader_lag.of(name).set(head.saturating_sub(consumer.row.acked));
         }
     }
 }
@@ -304,7 +310,7 @@ impl Held {
     ///
     /// # Errors
     /// [`Lost`] when the stream must end: nothing may be handed over.
-    pub(super) fn deliver(&self, events: &Pending, through: u64, head: u64) -> Result<(), Lost> {
+    pub(super) fn deliver(&self, events: &Pending, through: u64) -> Result<(), Lost> {
         let mut of = lock(&self.consumers.of);
         let consumer = of.get_mut(&self.name).ok_or(Lost::Changed)?;
         if consumer.generation != self.generation {
@@ -314,7 +320,6 @@ impl Held {
         let newly = through > consumer.row.delivered;
         consumer.row.delivered = consumer.row.delivered.max(through);
         consumer.ever = consumer.ever.max(through);
-        metrics().reader_lag.of(&self.name).set(head.saturating_sub(consumer.row.acked));
         if newly {
             self.consumers.writer.note(ConsumerChange::Delivered { name: self.name.clone(), delivered: through });
         }

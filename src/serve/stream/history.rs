@@ -23,6 +23,7 @@ pub(super) struct History {
     blocks: Mutex<Blocks>,
     readers: Mutex<Vec<ReaderStore>>,
     turns: Semaphore,
+    searches: Semaphore,
 }
 
 #[derive(Default)]
@@ -41,24 +42,43 @@ struct Slot {
 
 impl History {
     pub(super) fn new(path: PathBuf, limits: Limits) -> Self {
-        Self { path, limits, blocks: Mutex::default(), readers: Mutex::default(), turns: Semaphore::new(limits.readers.max(1)) }
+        Self { path, limits, blocks: Mutex::default(), readers: Mutex::default(), turns: Semaphore::new(limits.readers.max(1)), searches: Semaphore::new(limits.searches.max(1)) }
     }
 
     /// Runs a read of the journal on a thread that may wait for the disk. So many at a time as the limits say.
     ///
     /// # Errors
     /// What the journal or `work` says.
-    pub(super) async fn read<T: Send + 'static, E: From<StreamsError> + Send + 'static>(
+    pub(super) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
-        work: impl FnOnce(&ReaderStore) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, E> {
+        work: impl FnOnce(&ReaderStore) -> Result<T, StreamsError> + Send + 'static,
+    ) -> Result<T, StreamsError> {
         let _turn = self.turns.acquire().await.map_err(|_closed| StreamsError::Ended)?;
+        self.on_thread(work).await
+    }
+
+    /// As [`History::read`], for what may look at the whole journal.
+    ///
+    /// # Errors
+    /// What the journal or `work` says.
+    pub(super) async fn search<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&ReaderStore) -> Result<T, StreamsError> + Send + 'static,
+    ) -> Result<T, StreamsError> {
+        let _turn = self.searches.acquire().await.map_err(|_closed| StreamsError::Ended)?;
+        self.on_thread(work).await
+    }
+
+    async fn on_thread<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&ReaderStore) -> Result<T, StreamsError> + Send + 'static,
+    ) -> Result<T, StreamsError> {
         let this = Arc::clone(self);
         let done = tokio::task::spawn_blocking(move || {
             let kept = lock(&this.readers).pop();
             let store = match kept {
                 Some(store) => store,
-                None => ReaderStore::open(&this.path).map_err(StreamsError::from)?,
+                None => ReaderStore::open(&this.path)?,
             };
             let done = work(&store);
             lock(&this.readers).push(store);
@@ -119,7 +139,7 @@ impl History {
                 let most = after - after % size + size;
                 let rows = self.limits.block_events.saturating_add(1);
                 let block = self
-                    .read::<_, StreamsError>(move |store| {
+                    .read(move |store| {
                         let mut page = Page::default();
                         store.page(after, &[], rows, &mut page)?;
                         let block = Block::of(store, &page, after, most)?;

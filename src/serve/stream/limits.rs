@@ -35,6 +35,10 @@ pub struct Limits {
     pub page_events: u32,
     /// The most that a query may ask for.
     pub most_page_events: u32,
+    /// Bytes of events after which a page is full.
+    pub page_bytes: usize,
+    /// Reads of the journal from end to end at a time: pages, and the search for a time. Others wait; history is read beside them.
+    pub searches: usize,
 }
 
 impl Default for Limits {
@@ -47,7 +51,7 @@ impl Default for Limits {
             readers: 2,
             batch_events: 1024,
             most_batch_events: 16_384,
-            batch_bytes: 1 << 20,
+            batch_bytes: 256 << 10,
             heartbeat: Duration::from_secs(10),
             ack_pending: 16_384,
             most_ack_pending: 1 << 20,
@@ -55,6 +59,8 @@ impl Default for Limits {
             consumers: 10_000,
             page_events: 500,
             most_page_events: 10_000,
+            page_bytes: 3 << 20,
+            searches: 2,
         }
     }
 }

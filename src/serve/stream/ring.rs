@@ -14,7 +14,6 @@ use super::limits::Limits;
 use crate::journal::{Bell, DataDir, JournalError, Page, ReaderStore, StoreError};
 use crate::runtime::clock;
 use crate::runtime::lock::lock;
-use crate::runtime::metrics::metrics;
 
 /// How long the reader waits for a ring before it looks by itself, and before it tries again what failed.
 const POLL: Duration = Duration::from_millis(250);
@@ -147,12 +146,10 @@ struct Reader {
 
 impl Reader {
     fn run(mut self) {
-        let lag = metrics().reader_lag.of("stream");
         while !self.ring.stop.load(Relaxed) {
             let began = clock::instant();
             match self.read() {
                 Ok(true) => {
-                    lag.set(0);
                     // Events that keep coming are taken together, so that those who wait are woken seldom.
                     let rest = self.ring.limits.pace.saturating_sub(clock::instant().saturating_duration_since(began));
                     if !rest.is_zero() {

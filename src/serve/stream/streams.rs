@@ -129,14 +129,15 @@ impl Streams {
             return Err(StreamsError::NoSession);
         }
         let sessions = request.end_with;
-        let (mut position, head, ending) = self
-            .history
-            .read(move |store| {
-                let ending = sessions.map(|sessions| Ending::of(store, &sessions)).transpose()?;
-                let (position, head) = begin(store, start)?;
-                Ok::<_, StreamsError>((position, head, ending))
-            })
-            .await?;
+        let look = move |store: &ReaderStore| {
+            let ending = sessions.map(|sessions| Ending::of(store, &sessions)).transpose()?;
+            let (position, head) = begin(store, start)?;
+            Ok((position, head, ending))
+        };
+        let (mut position, head, ending) = match start {
+            Start::Since(_) => self.history.search(look).await?,
+            Start::After(_) | Start::Beginning | Start::Now => self.history.read(look).await?,
+        };
         let held = match &request.consumer {
             Some(consumer) => {
                 let held = self.consumers.hold(&consumer.name, &request.asker, position, consumer.max_ack_pending).await?;
@@ -212,8 +213,8 @@ impl Streams {
         if request.limit == 0 {
             request.limit = self.limits.page_events;
         }
-        let bytes = self.limits.batch_bytes;
-        self.history.read(move |store| read_page(store, &request, bytes)).await
+        let bytes = self.limits.page_bytes;
+        self.history.search(move |store| read_page(store, &request, bytes)).await
     }
 }
 

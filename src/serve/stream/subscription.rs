@@ -1,7 +1,7 @@
 //! One subscriber: a position in the journal, and what it has asked for.
 //!
 //! It is asked for the next message when the connection can take one, so that a slow client is a position that does not move: it holds
-//! one block and no batch, and delays nobody.
+//! the one message that its connection has not taken, and delays nobody.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -244,7 +244,7 @@ impl Subscription {
                 self.rows(&block, rows, most)
             }
         };
-        if self.position < block.through {
+        if self.position < block.through && self.queue.is_empty() {
             self.block = Some(block);
         }
         Ok(progress)
@@ -334,7 +334,7 @@ impl Subscription {
         }
         let head = self.head();
         if let Some(held) = &self.held
-            && let Err(lost) = held.deliver(&self.batch.pending, self.position, head)
+            && let Err(lost) = held.deliver(&self.batch.pending, self.position)
         {
             self.lose(lost);
             return;
@@ -358,7 +358,7 @@ impl Subscription {
         if self.batch.is_empty() && self.gap.is_none() {
             self.sent = self.position;
             if let Some(held) = &self.held
-                && let Err(lost) = held.deliver(&Pending::default(), self.position, head)
+                && let Err(lost) = held.deliver(&Pending::default(), self.position)
             {
                 self.lose(lost);
                 return;
@@ -399,6 +399,8 @@ impl Subscription {
     }
 
     fn push(&mut self, message: EncodedResponse) {
+        // Who does not take the message keeps nothing else alive.
+        self.block = None;
         self.heartbeat_at = clock::instant() + self.wishes.heartbeat;
         self.queue.push_back(message);
     }
