@@ -1,6 +1,6 @@
 //! `make bench`: measures and writes `docs/performance.md`. Peers run the same work in the same run, interleaved; medians count.
 //!
-//! Arguments: names of sections to run (`journal gate start memory lake otlp streams`), all if none. `AGENTSH_BENCH_DIR` is where journals are made
+//! Arguments: names of sections to run (`journal gate start memory lake otlp streams wire`), all if none. `AGENTSH_BENCH_DIR` is where journals are made
 //! (default: the target folder), so that another disk can be measured.
 #![allow(
     clippy::unwrap_used,
@@ -24,6 +24,7 @@ mod raw_stream;
 mod report;
 mod start;
 mod streams;
+mod wire;
 
 use std::path::PathBuf;
 
@@ -37,7 +38,7 @@ fn main() {
         .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench"), PathBuf::from);
     std::fs::create_dir_all(&folder).unwrap();
     let mut report = report::Report::load();
-    let sections: [(&str, Section); 7] = [
+    let sections: [(&str, Section); 8] = [
         ("journal", journal::run),
         ("gate", gate::run),
         ("start", start::run),
@@ -45,6 +46,7 @@ fn main() {
         ("lake", lake::run),
         ("otlp", otlp::run),
         ("streams", streams::run),
+        ("wire", wire::run),
     ];
     for (name, run) in sections {
         if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {

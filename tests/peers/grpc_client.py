@@ -55,9 +55,9 @@ class Generated:
                 return getattr(module, name)
         raise Differs(f"{name} was not generated")
 
-    def subscribe(self, channel, request, metadata):
+    def subscribe(self, channel, request, **call):
         services = importlib.import_module("agentsh.v1.event_service_pb2_grpc")
-        return services.EventServiceStub(channel).Subscribe(request, timeout=DEADLINE_SECONDS, metadata=metadata)
+        return services.EventServiceStub(channel).Subscribe(request, timeout=DEADLINE_SECONDS, **call)
 
 
 class Reflected:
@@ -73,14 +73,14 @@ class Reflected:
     def message(self, name):
         return message_factory.GetMessageClass(self.pool.FindMessageTypeByName(f"{PACKAGE}.{name}"))
 
-    def subscribe(self, channel, request, metadata):
+    def subscribe(self, channel, request, **call):
         method = self.pool.FindServiceByName(f"{PACKAGE}.EventService").methods_by_name["Subscribe"]
-        call = channel.unary_stream(
+        subscribe = channel.unary_stream(
             f"/{PACKAGE}.EventService/{method.name}",
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=message_factory.GetMessageClass(method.output_type).FromString,
         )
-        return call(request, timeout=DEADLINE_SECONDS, metadata=metadata)
+        return subscribe(request, timeout=DEADLINE_SECONDS, **call)
 
 
 def health(channel, service, metadata):
@@ -148,6 +148,24 @@ def compare(event, row):
     return len(read)
 
 
+class Rows:
+    """The rows of the journal in their order. It may grow while it is read."""
+
+    def __init__(self, journal):
+        self.journal = journal
+        self.seq = 0
+        self.rows = iter(())
+
+    def next(self):
+        row = next(self.rows, None)
+        if row is None:
+            self.rows = self.journal.execute("SELECT * FROM events WHERE seq > ? ORDER BY seq", (self.seq,))
+            row = next(self.rows, None)
+        if row is not None:
+            self.seq = row["seq"]
+        return row
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--address", required=True)
@@ -161,7 +179,7 @@ def main():
     metadata = [("x-api-key", arguments.key)] if arguments.key else []
     compression = grpc.Compression.Gzip if arguments.gzip else grpc.Compression.NoCompression
     options = [("grpc.max_receive_message_length", 64 << 20)]
-    channel = grpc.insecure_channel(arguments.address, options=options, compression=compression)
+    channel = grpc.insecure_channel(arguments.address, options=options)
     grpc.channel_ready_future(channel).result(timeout=DEADLINE_SECONDS)
 
     status = {name: health(channel, name, metadata) for name in ("", f"{PACKAGE}.EventService")}
@@ -170,10 +188,10 @@ def main():
 
     journal = sqlite3.connect(f"file:{arguments.database}?mode=ro", uri=True)
     journal.row_factory = sqlite3.Row
-    rows = journal.execute("SELECT * FROM events ORDER BY seq")
+    rows = Rows(journal)
 
     events, compared, kinds, batches, end, through = 0, 0, {}, 0, None, 0
-    for response in reader.subscribe(channel, request, metadata):
+    for response in reader.subscribe(channel, request, metadata=metadata, compression=compression):
         which = response.WhichOneof("message")
         if which == "end":
             end = json_format.MessageToDict(response.end, preserving_proto_field_name=True)
@@ -182,7 +200,7 @@ def main():
         batches += 1
         through = response.batch.through_seq
         for event in response.batch.events:
-            row = rows.fetchone()
+            row = rows.next()
             if row is None:
                 raise Differs(f"event {event.seq} was read and is not in the journal")
             compared += compare(event, row)
