@@ -52,7 +52,7 @@ fn a_recorded_build_takes_fewer_than_40_bytes_an_event() {
         return;
     }
     let bytes: u64 = files(&place.lake).iter().map(|name| place.lake.join(name).metadata().unwrap().len()).sum();
-    println!("{events} events, {:.1} bytes each", bytes as f64 / events as f64);
+    eprintln!("{events} events, {:.1} bytes each", bytes as f64 / events as f64);
     assert!(bytes < 40 * events, "{bytes} bytes for {events} events");
     assert_equal_to_journal(&place.root, &place.lake);
 }
