@@ -63,12 +63,15 @@ async fn list(State(store): State<Store>, RawQuery(query): RawQuery) -> Response
     let mut which = WhichSessions::default();
     for (name, value) in pairs(query.as_deref()) {
         let understood = match name {
-            "state" => (value == "running").then(|| which.running = true),
-            "limit" => value.parse().map(|most| which.most = most).ok(),
-            "before" => value.parse().map(|before| which.before = Some(before)).ok(),
-            _ => None,
+            "state" => {
+                which.running = true;
+                value == "running"
+            }
+            "limit" => value.parse().map(|most| which.most = most).is_ok(),
+            "before" => value.parse().map(|before| which.before = Some(before)).is_ok(),
+            _ => false,
         };
-        if understood.is_none() {
+        if !understood {
             let reason = format!("`{name}={value}`: what there is: state=running, limit=NUMBER, before=SEQ (`next` of a page)");
             return problem(StatusCode::BAD_REQUEST, &reason);
         }
