@@ -13,6 +13,7 @@ mod policy;
 pub mod server;
 pub mod sinks;
 mod summary;
+pub mod telemetry;
 mod workspace;
 
 pub use error::RunError;

@@ -39,7 +39,8 @@ pub enum ServerError {
 /// [`ServerError`]; the journal is closed then too.
 pub fn serve(config: &Config, started: impl FnOnce(SocketAddr)) -> Result<(), ServerError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let journal = Arc::new(Journal::open(&config.data_dir, &config.journal)?);
+    let journal = tracing::info_span!("open journal").in_scope(|| Journal::open(&config.data_dir, &config.journal))?;
+    let journal = Arc::new(journal);
     metrics().intakes_drained.add(journal.found().intakes_drained);
     let sinks = Sinks::start(&config.sinks, &journal);
     let served = match &sinks {

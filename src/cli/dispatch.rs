@@ -9,6 +9,7 @@ use clap::Parser as _;
 use super::arguments::{Arguments, Command};
 use super::output::{FAILED, on_standard_output};
 use super::{demo, doctor, events, journal, policy, run, server, sinks, verify};
+use crate::app::telemetry::{LogStyle, Telemetry};
 use crate::app::{self, BlockedSignals, launch};
 use crate::config::{Config, Environment, PolicyChoice};
 use crate::query::DataDir;
@@ -56,11 +57,16 @@ pub fn main() -> ExitCode {
 
 fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let environment = Environment::of_process();
-    start_log(&environment);
+    // A server's log may have a second reader, which its configuration names.
+    let serves = matches!(arguments.command, Command::Server(_));
+    if !serves {
+        app::telemetry::log(log_style(&environment));
+    }
     if let Command::Policy(command) = arguments.command {
         return Ok(policy::run(command));
     }
     let mut config = Config::load(arguments.config.as_deref(), &environment)?;
+    let _until_the_end = if serves { start_telemetry(&config, &environment)? } else { None };
     if let Some(data_dir) = arguments.data_dir {
         config.data_dir = std::path::absolute(data_dir)?;
     }
@@ -93,14 +99,23 @@ fn policy_outcome(choice: &PolicyChoice, environment: &Environment) -> Result<St
 }
 
 /// Log lines go to stderr, warnings and worse unless `AGENTSH_LOG` says otherwise (`info`, `agentsh=debug` …).
-fn start_log(environment: &Environment) {
-    let filter = environment.get("AGENTSH_LOG").and_then(|filter| filter.to_str()).unwrap_or("warn");
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal() && environment.get("NO_COLOR").is_none())
-        .with_target(false)
-        .init();
+fn log_style(environment: &Environment) -> LogStyle<'_> {
+    LogStyle {
+        filter: environment.get("AGENTSH_LOG").and_then(|filter| filter.to_str()).unwrap_or("warn"),
+        ansi: std::io::stderr().is_terminal() && environment.get("NO_COLOR").is_none(),
+    }
+}
+
+/// A server's log, and its spans if they are to go somewhere.
+fn start_telemetry(config: &Config, environment: &Environment) -> anyhow::Result<Option<Telemetry>> {
+    let style = log_style(environment);
+    match &config.telemetry.otlp.endpoint {
+        Some(endpoint) => Ok(Some(app::telemetry::log_and_export(style, endpoint)?)),
+        None => {
+            app::telemetry::log(style);
+            Ok(None)
+        }
+    }
 }
 
 /// One line on stderr; where even that is closed, the exit code still tells.

@@ -19,4 +19,4 @@ mod settings;
 pub use environment::Environment;
 pub use error::{ConfigError, Origin, Place, Problem};
 pub use load::{Loaded, load};
-pub use settings::{Config, PoliciesConfig, PolicyChoice, SandboxConfig};
+pub use settings::{Config, PoliciesConfig, PolicyChoice, SandboxConfig, TelemetryConfig, TelemetryOtlpConfig};

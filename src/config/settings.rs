@@ -36,9 +36,27 @@ pub struct Config {
     pub audit: AuditConfig,
     /// Where events are delivered to.
     pub sinks: SinksConfig,
+    /// What the program says of itself.
+    pub telemetry: TelemetryConfig,
     /// The file that was read; absent when there was none.
     #[serde(skip)]
     pub file: Option<PathBuf>,
+}
+
+/// Section `telemetry`: the server's own spans. What is recorded goes through `sinks.otlp`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TelemetryConfig {
+    /// A collector.
+    pub otlp: TelemetryOtlpConfig,
+}
+
+/// Section `telemetry.otlp`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TelemetryOtlpConfig {
+    /// Where the server sends its own spans over OTLP/gRPC (`http://host:4317`). Left out: nowhere.
+    pub endpoint: Option<String>,
 }
 
 /// Section `sandbox`: a section for each layer.

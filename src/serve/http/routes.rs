@@ -9,6 +9,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::{Value, json};
+use tracing::Instrument as _;
 
 use super::state::HttpState;
 use crate::runtime::metrics::CONTENT_TYPE;
@@ -21,7 +22,23 @@ pub(super) fn router(state: HttpState) -> Router {
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
         .layer(middleware::from_fn(only_local_names))
+        .layer(middleware::from_fn(traced))
         .with_state(state)
+}
+
+/// A span for each request, named as the HTTP conventions have it.
+async fn traced(request: Request, next: Next) -> Response {
+    let span = tracing::info_span!(
+        "request",
+        otel.kind = "server",
+        otel.name = format!("{} {}", request.method(), request.uri().path()),
+        http.request.method = %request.method(),
+        url.path = request.uri().path(),
+        http.response.status_code = tracing::field::Empty,
+    );
+    let response = next.run(request).instrument(span.clone()).await;
+    span.record("http.response.status_code", response.status().as_u16());
+    response
 }
 
 /// The process runs and answers; nothing else is asked.

@@ -8,6 +8,7 @@ mod faults;
 mod golden;
 mod injection;
 mod killing;
+mod own;
 mod recorded;
 pub mod rig;
 mod spans;
