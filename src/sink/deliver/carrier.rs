@@ -122,7 +122,8 @@ impl<D: Destination> Carrier<D> {
         let (mut told, patience) = (self.stop.clone(), self.delivery.config.close_timeout());
         let late = async move {
             // The sender is dropped without a word only with the whole process.
-            let _told_or_gone = told.wait_for(|stop| *stop).await;
+            // What it answers holds a lock on the watch: it must not outlive the line.
+            drop(told.wait_for(|stop| *stop).await);
             tokio::time::sleep(patience).await;
         };
         tokio::select! {

@@ -107,11 +107,10 @@ impl Server {
     pub fn exec_with(&self, transport: &str, session: &str, argv: &[&str], input: &[u8]) -> Output {
         let mut child = self.command(transport, session, argv).stdin(Stdio::piped()).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
-        let output = std::thread::scope(|scope| {
+        std::thread::scope(|scope| {
             scope.spawn(move || stdin.write_all(input));
             child.wait_with_output().unwrap()
-        });
-        output
+        })
     }
 
     /// `session info` as JSON.
