@@ -5,7 +5,7 @@ CARGO ?= cargo
 FLAGS ?= $(if $(CI),--locked)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench test-schedules test-peers golden install clean
+.PHONY: help demo test lint bench test-schedules test-peers test-conservation golden install clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do \
@@ -37,6 +37,10 @@ test-peers: ## Install third-party clients and collectors, and run the tests aga
 	@sh scripts/setup.sh test
 	@sh scripts/peers.sh
 	$(CARGO) test $(FLAGS) --test suite peers:: -- --nocapture
+
+test-conservation: ## Ten minutes of kills, stops, cuts and refusals between recorders and everybody who follows the journal
+	@sh scripts/setup.sh test
+	AGENTSH_CONSERVATION_SECONDS=$${AGENTSH_CONSERVATION_SECONDS:-600} $(CARGO) test $(FLAGS) --test suite conservation:: -- --nocapture
 
 golden: ## Write the committed files anew that are made from the source (schemas, docs/metrics.md, golden files)
 	UPDATE_GOLDEN=1 $(CARGO) test $(FLAGS) --test suite

@@ -117,6 +117,8 @@ fn record_a_build(data_dir: &Path) {
         .arg("--workspace")
         .arg(&workspace)
         .args(["--", "sh", "-c", "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do make -s -j2 && make -s clean; done"])
+        // `make` must find the project's own Makefile.
+        .current_dir(&workspace)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -38,17 +38,16 @@ fn main() {
         .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench"), PathBuf::from);
     std::fs::create_dir_all(&folder).unwrap();
     let mut report = report::Report::load();
-    let sections: [(&str, Section); 8] =
-        [
-            ("journal", journal::run),
-            ("gate", gate::run),
-            ("start", start::run),
-            ("memory", memory::run),
-            ("lake", lake::run),
-            ("otlp", otlp::run),
-            ("streams", streams::run),
-            ("wire", wire::run),
-        ];
+    let sections: [(&str, Section); 8] = [
+        ("journal", journal::run),
+        ("gate", gate::run),
+        ("start", start::run),
+        ("memory", memory::run),
+        ("lake", lake::run),
+        ("otlp", otlp::run),
+        ("streams", streams::run),
+        ("wire", wire::run),
+    ];
     for (name, run) in sections {
         if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
             eprintln!("measuring: {name}");

@@ -8,15 +8,11 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::Arc;
-
-use arc_swap::ArcSwap;
 
 use super::error::RunError;
-use crate::channel::SessionChannel;
-use crate::event::{SessionEnded, SessionId};
+use crate::event::{Event, SessionEnded, SessionId, Severity};
 use crate::journal::{DataDir, Journal, ReaderStore, SessionRow, StoreError};
-use crate::policy::{Policy, Variables};
+use crate::runtime::{clock, ids};
 
 /// Reason of a session that was ended for a recorder that died.
 const RECORDER_DIED: &str = "recorder_died";
@@ -85,12 +81,20 @@ fn put_end(journal: &Journal, store: &ReaderStore, id: &str, row: &SessionRow) -
         Ok(ControlFlow::Break(()))
     })?;
     let duration = last.zip(row.created_us).map_or(0, |(last, created)| last.saturating_sub(created));
-    // Nothing is decided for a session that has ended; the channel wants a policy all the same.
-    let policy = Policy::built_in(&Variables::new()).map_err(|error| StoreError::Other(error.to_string()))?;
-    let policy = Arc::new(ArcSwap::new(Arc::new(policy)));
-    let channel = SessionChannel::new(Arc::clone(journal.channel()), policy, SessionId::new(id));
     let ended =
         SessionEnded { reason: RECORDER_DIED.to_owned(), duration_us: u64::try_from(duration).unwrap_or(0), processes_ended: 0 };
-    channel.observe(ended, None, None);
+    let time = clock::now();
+    journal.channel().publish(&Event {
+        id: ids::event_id(time),
+        time,
+        session_id: Some(SessionId::new(id)),
+        command_id: None,
+        cause: None,
+        actor: None,
+        sensor: None,
+        attack: Vec::new(),
+        severity: Severity::Informational,
+        payload: ended.into(),
+    });
     Ok(())
 }

@@ -113,7 +113,7 @@ pub(super) fn run(
                 hard_timeout: arguments.hard_timeout,
                 traceparent: arguments.traceparent.or(own),
             };
-            let info = client(&arguments.server)?.create(&new)?;
+            let info = client(&arguments.server)?.create(&new).map_err(said)?;
             if arguments.server.json {
                 writeln!(out, "{}", serde_json::to_string(&info)?)?;
             } else {
@@ -122,15 +122,20 @@ pub(super) fn run(
         }
         SessionCommand::List(arguments) => list(&*client(&arguments.server)?, &arguments, out)?,
         SessionCommand::Info(arguments) => {
-            let info = client(&arguments.server)?.get(&arguments.session)?;
+            let info = client(&arguments.server)?.get(&arguments.session).map_err(said)?;
             show(&info, arguments.server.json, out)?;
         }
         SessionCommand::End(arguments) => {
-            let info = client(&arguments.server)?.end(&arguments.session, arguments.grace)?;
+            let info = client(&arguments.server)?.end(&arguments.session, arguments.grace).map_err(said)?;
             show(&info, arguments.server.json, out)?;
         }
     }
     Ok(Exit::Done)
+}
+
+/// What a server or the connection said, as text: a connection that broke is no closed standard output, which would be no failure.
+fn said(error: app::ClientError) -> anyhow::Error {
+    anyhow::anyhow!("{error}")
 }
 
 fn list(client: &dyn Client, arguments: &ListArguments, out: &mut Output<'_>) -> anyhow::Result<()> {
@@ -138,7 +143,7 @@ fn list(client: &dyn Client, arguments: &ListArguments, out: &mut Output<'_>) ->
     let mut before = None;
     let mut left = arguments.limit;
     while left > 0 {
-        let page = client.list(WhichSessions { running: arguments.running, most: left, before })?;
+        let page = client.list(WhichSessions { running: arguments.running, most: left, before }).map_err(said)?;
         left = left.saturating_sub(u32::try_from(page.sessions.len()).unwrap_or(u32::MAX));
         sessions.extend(page.sessions);
         before = page.next;

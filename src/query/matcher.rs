@@ -228,9 +228,7 @@ impl Check {
                 row.subject.is_some_and(|text| has(subject, text)) || has(payload, row.payload)
             }
             Check::Severity(least) => row.severity >= *least,
-            Check::Sensors(names) => {
-                row.sensor().ok().flatten().is_some_and(|sensor| names.contains(&sensor.name))
-            }
+            Check::Sensors(names) => row.sensor().ok().flatten().is_some_and(|sensor| names.contains(&sensor.name)),
             Check::Causes(causes) => row.cause.is_some_and(|cause| causes.iter().any(|id| id == cause)),
             Check::Ids(ids) => ids.iter().any(|id| id == row.id),
             Check::Any(checks) => checks.iter().any(|check| check.holds(row, decision)),

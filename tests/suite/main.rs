@@ -14,6 +14,7 @@
 mod architecture;
 mod channel;
 mod config;
+mod conservation;
 mod fuse;
 mod golden;
 mod grpc;

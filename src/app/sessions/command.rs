@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::end;
 use super::live::LiveSession;
 use super::manager::Inner;
-use super::request::check_command;
+use super::request::{check_command, read_traceparent};
 use super::table::Entry;
 use crate::capture::exec::{CommandHandle, CommandSpec, Ending, Recorder, Session, Streams, run_command};
 use crate::capture::proxy::ProxyServer;
@@ -29,11 +29,13 @@ const INHERITED: [&str; 8] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG"
 pub(super) fn start(inner: &Arc<Inner>, request: &StartCommand) -> Result<RunningCommand, SessionError> {
     let (id, session) = inner.find_open(&request.session)?;
     let cwd = check_command(request, &session.workspace)?;
+    let asked = read_traceparent(request.traceparent.as_deref())?;
     if let Some(reason) = inner.setting.journal.failure() {
         return Err(SessionError::JournalCannotWrite { reason: reason.to_string() });
     }
     let now = clock::now();
     let command = ids::command_id(now);
+    let trace = TraceParent::of_command(&session.id, &command, Callers { session: session.caller, command: asked });
     let (tell_start, started) = oneshot::channel();
     let tell_start = Mutex::new(Some(tell_start));
     let handle = Arc::new(CommandHandle::of_group(move |pid| {
@@ -47,8 +49,6 @@ pub(super) fn start(inner: &Arc<Inner>, request: &StartCommand) -> Result<Runnin
 
     let channel = session.channel.for_command(command.clone());
     let network = &inner.setting.config.sandbox.network;
-    let callers = Callers { session: session.caller, command: request.traceparent.as_deref().and_then(|text| text.parse().ok()) };
-    let trace = TraceParent::of_command(session.channel.session_id(), &command, callers);
     let proxy = if network.enabled {
         Some(ProxyServer::start(channel.clone(), network.clone(), Some(trace)).map_err(failed)?)
     } else {
@@ -96,7 +96,8 @@ fn launcher(inner: &Arc<Inner>, id: &str, session: &LiveSession, streams: Stream
     }
 }
 
-/// The server's own few variables, then the request's, then its position in the trace and those that bring requests to the proxy.
+/// The server's own few variables, then the request's, the command's position in its trace, and those that bring requests to the
+/// proxy.
 fn environment(
     own: &Environment,
     request: &StartCommand,
@@ -106,7 +107,8 @@ fn environment(
     let text = |text: &OsString| OsText::from(text.as_os_str());
     let mut variables: Vec<(OsText, OsText)> =
         INHERITED.iter().filter_map(|name| Some((OsText::from(*name), OsText::from(own.get(name)?)))).collect();
-    let traceparent = Some((OsText::from("TRACEPARENT"), OsText::from(trace.to_string())));
+    // What the command reports of itself hangs below the span of the command.
+    let traceparent = [(OsText::from("TRACEPARENT"), OsText::from(trace.to_string()))];
     let proxied = proxy.map(ProxyServer::environment).unwrap_or_default();
     let proxied = proxied.iter().map(|(name, value)| (text(name), text(value)));
     for (name, value) in request.env.iter().cloned().chain(traceparent).chain(proxied) {

@@ -27,14 +27,14 @@ pub(super) struct LiveSession {
     pub(super) id: SessionId,
     pub(super) channel: SessionChannel,
     pub(super) workspace: PathBuf,
+    /// Who created it, in a distributed trace.
+    pub(super) caller: Option<TraceParent>,
     pub(super) created: Instant,
     pub(super) idle_timeout: Duration,
     pub(super) hard_timeout: Duration,
     pub(super) actors: Arc<ProcActors>,
     pub(super) attribution: Arc<Attribution>,
     pub(super) layers: Mutex<Option<Layers>>,
-    /// The position in a trace of who asked for the session.
-    pub(super) caller: Option<TraceParent>,
 }
 
 impl LiveSession {

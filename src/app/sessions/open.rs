@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 
 use super::live::{Layers, LiveSession};
 use super::manager::Setting;
-use super::request::check_session;
+use super::request::{check_session, read_traceparent};
 use crate::app::error::RunError;
 use crate::app::lease::Lease;
 use crate::app::opening::{announce, mount_spec, other_layers};
@@ -29,6 +29,7 @@ const LEAST_INODES: usize = 1_024;
 /// Opens a session. Where that fails after it was announced, its end is on record too.
 pub(super) fn open(setting: &Setting, request: &NewSession) -> Result<LiveSession, SessionError> {
     check_session(request)?;
+    let caller = read_traceparent(request.traceparent.as_deref())?;
     let root = setting.journal.data_dir().root();
     let workspace = Workspace::open(&request.workspace, root).map_err(refused("workspace"))?;
     let choice = choose(setting, &request.policy)?;
@@ -47,12 +48,12 @@ pub(super) fn open(setting: &Setting, request: &NewSession) -> Result<LiveSessio
         attribution: Arc::new(Attribution::new(Arc::new(channel.clone()))),
         channel,
         workspace: workspace.path.clone(),
+        caller,
         created: clock::instant(),
         idle_timeout: request.idle_timeout.unwrap_or(sessions.idle_timeout.duration()),
         hard_timeout: request.hard_timeout.unwrap_or(sessions.hard_timeout.duration()),
         actors: Arc::new(ProcActors::new()),
         layers: Mutex::default(),
-        caller: request.traceparent.as_deref().and_then(|text| text.parse().ok()),
     };
     match set_up(setting, &session, workspace) {
         Ok((holder, server)) => {
@@ -131,7 +132,15 @@ fn choose(setting: &Setting, name: &str) -> Result<PolicyChoice, SessionError> {
 }
 
 fn refused(field: &'static str) -> impl Fn(RunError) -> SessionError {
-    move |error| SessionError::Invalid { field, reason: error.to_string() }
+    move |error| {
+        let reason = match error {
+            // The field says already what it is about.
+            RunError::Workspace { path, problem } => format!("{}: {problem}", path.display()),
+            RunError::PolicyFile { path, source } => format!("{} cannot be read: {source}", path.display()),
+            other => other.to_string(),
+        };
+        SessionError::Invalid { field, reason }
+    }
 }
 
 fn failed(error: RunError) -> SessionError {

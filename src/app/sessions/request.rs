@@ -29,7 +29,7 @@ pub(super) fn check_session(session: &NewSession) -> Result<(), SessionError> {
             return Err(invalid("labels", format!("`{label}` is not `key=value` in at most {LONGEST_LABEL} bytes")));
         }
     }
-    check_traceparent(session.traceparent.as_deref())
+    Ok(())
 }
 
 /// Checks a command, and says where it starts.
@@ -47,7 +47,6 @@ pub(super) fn check_command(command: &StartCommand, workspace: &Path) -> Result<
             return Err(invalid("env", format!("`{name}` is no name of a variable, or its value holds a NUL")));
         }
     }
-    check_traceparent(command.traceparent.as_deref())?;
     match &command.cwd {
         Some(cwd) if has_nul(cwd) => Err(invalid("cwd", "it holds a NUL".to_owned())),
         Some(cwd) => Ok(OsText::from(workspace.join(cwd.as_path()).as_path())),
@@ -55,7 +54,8 @@ pub(super) fn check_command(command: &StartCommand, workspace: &Path) -> Result<
     }
 }
 
-fn check_traceparent(text: Option<&str>) -> Result<(), SessionError> {
-    let Some(text) = text else { return Ok(()) };
-    text.parse::<TraceParent>().map(|_position| ()).map_err(|error| invalid("traceparent", format!("`{text}`: {error}")))
+/// Reads a position in a trace.
+pub(super) fn read_traceparent(text: Option<&str>) -> Result<Option<TraceParent>, SessionError> {
+    let read = |text: &str| text.parse().map_err(|error| invalid("traceparent", format!("`{text}`: {error}")));
+    text.map(read).transpose()
 }

@@ -61,6 +61,8 @@ const SHAPES: &[Shape] = &[
     shape("Bearer%20", "bearer-token", Any, Found(bearer)),
     shape("AKIA", "aws-key-id", Any, Run(upper, 16)),
     shape("ASIA", "aws-key-id", Any, Run(upper, 16)),
+    // This program's own: `agentsh_ID_SECRET`.
+    shape("agentsh_", "agentsh-key", Any, Run(hexadecimal_word, 60)),
     shape("github_pat_", "github-token", Any, Run(word, 22)),
     shape("ghp_", "github-token", Any, Run(word, 30)),
     shape("gho_", "github-token", Any, Run(word, 30)),
@@ -153,6 +155,10 @@ const fn upper_dash(byte: u8) -> bool {
 
 const fn hexadecimal(byte: u8) -> bool {
     byte.is_ascii_hexdigit()
+}
+
+const fn hexadecimal_word(byte: u8) -> bool {
+    hexadecimal(byte) || byte == b'_'
 }
 
 const fn base64(byte: u8) -> bool {

@@ -49,12 +49,12 @@ impl ReaderStore {
         store_errors(self.connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))))
     }
 
-    /// Every reader that keeps a place: cursors by their names, consumers as `consumer/<name>`.
+    /// Every reader that keeps a place: sinks and detectors (`cursors`) and consumers, by their names.
     ///
     /// # Errors
     /// What SQLite says.
     pub fn reader_places(&self) -> Result<Vec<ReaderPlace>, StoreError> {
-        let sql = "SELECT name, seq FROM cursors UNION ALL SELECT 'consumer/' || name, acked FROM consumers ORDER BY 1";
+        let sql = "SELECT name, seq FROM cursors UNION ALL SELECT name, acked FROM consumers ORDER BY 1";
         self.list(sql, |row| Ok(ReaderPlace { name: row.get(0)?, seq: row.get(1)? }))
     }
 }

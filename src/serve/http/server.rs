@@ -13,8 +13,8 @@ use super::config::HttpConfig;
 use super::connection::{Bounded, ClientAddr};
 use super::routes::router;
 use super::state::HttpState;
-use crate::serve::listen::{NotLoopback, checked};
 use super::trace::spans;
+use crate::serve::listen::{NotLoopback, checked};
 
 /// Why the HTTP service did not start. Nothing listens.
 #[derive(Debug, thiserror::Error)]

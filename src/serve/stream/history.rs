@@ -42,7 +42,14 @@ struct Slot {
 
 impl History {
     pub(super) fn new(path: PathBuf, limits: Limits) -> Self {
-        Self { path, limits, blocks: Mutex::default(), readers: Mutex::default(), turns: Semaphore::new(limits.readers.max(1)), searches: Semaphore::new(limits.searches.max(1)) }
+        Self {
+            path,
+            limits,
+            blocks: Mutex::default(),
+            readers: Mutex::default(),
+            turns: Semaphore::new(limits.readers.max(1)),
+            searches: Semaphore::new(limits.searches.max(1)),
+        }
     }
 
     /// Runs a read of the journal on a thread that may wait for the disk. So many at a time as the limits say.

@@ -220,6 +220,8 @@ impl Streams {
 
 impl Drop for Streams {
     fn drop(&mut self) {
+        // Nobody reads for them any more.
+        self.ring.shut_down();
         self.ring.stop();
     }
 }

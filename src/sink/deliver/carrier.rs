@@ -256,6 +256,7 @@ impl<D: Destination> Carrier<D> {
 
     /// Asks until the destination does it; returns the safe seq.
     async fn insist(&mut self, call: Call<'_>) -> Result<u64, Told> {
+        let mut failed_here = false;
         loop {
             let answer = match call {
                 Call::Resume(cursor) => self.destination.resume(cursor).await,
@@ -266,6 +267,7 @@ impl<D: Destination> Carrier<D> {
                 Ok(safe) => (safe, Vec::new()),
                 Err(DeliverError::Refused { refused, safe }) => (safe, refused),
                 Err(error @ (DeliverError::Unavailable { .. } | DeliverError::Misconfigured { .. })) => {
+                    failed_here = true;
                     self.failed(error).await?;
                     continue;
                 }
@@ -275,7 +277,10 @@ impl<D: Destination> Carrier<D> {
                 self.gauges.delivered.add(u64::try_from(count).unwrap_or(u64::MAX));
             }
             self.bury(refused);
-            self.recovered();
+            // Having a place to begin at is not delivering, unless it was what failed.
+            if failed_here || !matches!(call, Call::Resume(_)) {
+                self.recovered();
+            }
             return Ok(safe);
         }
     }

@@ -16,7 +16,7 @@ use agentsh::serve::auth::{ApiKey, KeyEntry, KeyFile, Keys, Role};
 use agentsh::serve::grpc::{
     EventsApi, GrpcConfig, GrpcServer, IngestApi, PoliciesApi, PolicyFolder, Services, event_service_client::EventServiceClient,
 };
-use agentsh::serve::stream::Streams;
+use agentsh::serve::stream::{Limits, Streams};
 use agentsh::serve::{Admission, SessionGuard};
 use tempfile::TempDir;
 use tonic::metadata::MetadataValue;
@@ -63,7 +63,8 @@ impl InProcess {
         change(&mut config);
         let policy = Arc::new(Policy::parse_and_compile("test", POLICY, &Variables::new()).unwrap());
         let ingest = IngestApi::new(Arc::clone(&journal), policy, config.ingest_window);
-        let events = EventsApi::new(Arc::new(Streams {}), Arc::new(ingest.clone()));
+        let streams = Streams::start(journal.data_dir(), Limits::default()).unwrap();
+        let events = EventsApi::new(streams, Arc::new(ingest.clone()));
         let dir = folder.path().join("policies");
         std::fs::create_dir(&dir).unwrap();
         let policies = PolicyFolder { dir: Some(dir), default: "built-in".to_owned(), variables: variables() };

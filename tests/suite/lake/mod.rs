@@ -7,4 +7,5 @@ mod refusals;
 pub mod rig;
 mod round_trip;
 mod sealing;
+mod size;
 mod verification;

@@ -1,7 +1,7 @@
 //! A collector that answers as a test tells it to, over HTTP and gRPC.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -93,28 +93,35 @@ pub struct Collector {
 impl Collector {
     pub fn start(transport: Transport, answer: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        Self::start_at(listener, transport, answer)
+        Self::start_at(listener, transport, None, answer)
     }
 
-    pub fn start_at(
+    /// The same behind TLS, which asks for a certificate.
+    pub fn start_secure(transport: Transport, keys: &Keys) -> Self {
+        Self::start_at(TcpListener::bind("127.0.0.1:0").unwrap(), transport, Some(keys), |_| Reply::Take)
+    }
+
+    fn start_at(
         listener: TcpListener,
         transport: Transport,
+        keys: Option<&Keys>,
         answer: impl Fn(&Received) -> Reply + Send + Sync + 'static,
     ) -> Self {
         let address = listener.local_addr().unwrap();
         let desk = Desk { received: Arc::default(), answer: Arc::new(answer) };
         let runtime = match transport {
             Transport::Http => {
-                let desk = desk.clone();
+                let (desk, tls) = (desk.clone(), keys.map(Keys::for_http));
                 std::thread::spawn(move || {
                     for stream in listener.incoming() {
                         let desk = desk.clone();
-                        std::thread::spawn(move || serve_http(&stream.unwrap(), &desk));
+                        let tls = tls.clone();
+                        std::thread::spawn(move || serve_http(stream.unwrap(), &desk, tls.as_ref()));
                     }
                 });
                 None
             }
-            Transport::Grpc => Some(serve_grpc(listener, desk.clone())),
+            Transport::Grpc => Some(serve_grpc(listener, desk.clone(), keys)),
         };
         Self { address, transport, desk, _runtime: runtime }
     }
@@ -157,6 +164,43 @@ impl Collector {
     }
 }
 
+/// An authority, and a certificate of it for each side, as PEM.
+pub struct Keys {
+    pub authority: String,
+    /// Certificate and key, of 127.0.0.1.
+    pub server: (String, String),
+    pub client: (String, String),
+}
+
+impl Keys {
+    pub fn new() -> Self {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::default();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let authority = params.self_signed(&key).unwrap().pem();
+        let issuer = rcgen::Issuer::new(params, key);
+        let of = |name: &str| {
+            let key = rcgen::KeyPair::generate().unwrap();
+            let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+            (params.signed_by(&key, &issuer).unwrap().pem(), key.serialize_pem())
+        };
+        Self { server: of("127.0.0.1"), client: of("agentsh.test"), authority }
+    }
+
+    fn for_http(&self) -> Arc<rustls::ServerConfig> {
+        use rustls::pki_types::pem::PemObject as _;
+        use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+        agentsh::sink::install_crypto();
+        let certificate = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(certificate(&self.authority)).unwrap();
+        let verifier = rustls::server::WebPkiClientVerifier::builder(Arc::new(roots)).build().unwrap();
+        let key = PrivateKeyDer::from_pem_slice(self.server.1.as_bytes()).unwrap();
+        let config = rustls::ServerConfig::builder().with_client_cert_verifier(verifier);
+        Arc::new(config.with_single_cert(vec![certificate(&self.server.0)], key).unwrap())
+    }
+}
+
 fn of_logs(request: ExportLogsServiceRequest) -> Received {
     let mut received = Received { signal: Some(Signal::Logs), ..Received::default() };
     for resource in request.resource_logs {
@@ -194,8 +238,18 @@ fn partial(signal: Signal, rejected: i64, message: &str) -> Vec<u8> {
 }
 
 /// HTTP/1.1, a request after another, until the client closes.
-fn serve_http(stream: &TcpStream, desk: &Desk) {
+fn serve_http(stream: TcpStream, desk: &Desk, tls: Option<&Arc<rustls::ServerConfig>>) {
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    match tls {
+        None => serve_requests(stream, desk),
+        Some(tls) => {
+            let connection = rustls::ServerConnection::new(Arc::clone(tls)).unwrap();
+            serve_requests(rustls::StreamOwned::new(connection, stream), desk);
+        }
+    }
+}
+
+fn serve_requests(stream: impl std::io::Read + std::io::Write, desk: &Desk) {
     let mut reader = BufReader::new(stream);
     loop {
         let mut line = String::new();
@@ -237,21 +291,28 @@ fn serve_http(stream: &TcpStream, desk: &Desk) {
             Reply::Cut | Reply::Grpc(..) => return,
         };
         let head = format!("HTTP/1.1 {status} X\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
-        let mut stream = stream;
+        let stream = reader.get_mut();
         if stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)).is_err() {
             return;
         }
     }
 }
 
-fn serve_grpc(listener: TcpListener, desk: Desk) -> tokio::runtime::Runtime {
+fn serve_grpc(listener: TcpListener, desk: Desk, keys: Option<&Keys>) -> tokio::runtime::Runtime {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     listener.set_nonblocking(true).unwrap();
     let _within = runtime.enter();
     let listener = tokio::net::TcpListener::from_std(listener).unwrap();
     let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
     let gzip = tonic::codec::CompressionEncoding::Gzip;
-    let server = tonic::transport::Server::builder()
+    let mut server = tonic::transport::Server::builder();
+    if let Some(keys) = keys {
+        let tls = tonic::transport::ServerTlsConfig::new()
+            .identity(tonic::transport::Identity::from_pem(&keys.server.0, &keys.server.1))
+            .client_ca_root(tonic::transport::Certificate::from_pem(&keys.authority));
+        server = server.tls_config(tls).unwrap();
+    }
+    let server = server
         .add_service(LogsServiceServer::new(desk.clone()).accept_compressed(gzip))
         .add_service(TraceServiceServer::new(desk.clone()).accept_compressed(gzip))
         .add_service(MetricsServiceServer::new(desk).accept_compressed(gzip))

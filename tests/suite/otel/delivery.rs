@@ -13,7 +13,7 @@ use agentsh::runtime::units::Millis;
 use agentsh::sink::otlp::{Compression, OtlpConfig, OtlpDestination, Signal, Transport};
 use agentsh::sink::{DeliverError, Destination, Flush};
 
-use super::collector::{Collector, Reply};
+use super::collector::{Collector, Keys, Reply};
 use super::rig::{attribute, command, session};
 use crate::support::{event, open_event};
 
@@ -246,4 +246,39 @@ fn a_page_that_comes_again_after_a_failure_is_not_sent_again_as_a_whole() {
         assert_eq!(destination.deliver(&page).await.unwrap(), head);
     });
     assert_eq!(collector.seqs(), (1..=head).collect::<Vec<_>>());
+}
+
+#[test]
+fn tls_shows_our_certificate_and_refuses_a_collector_of_another_authority() {
+    let (keys, others) = (Keys::new(), Keys::new());
+    let folder = tempfile::tempdir().unwrap();
+    let head = journal(folder.path(), 5);
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        Some(path)
+    };
+    for transport in BOTH {
+        let collector = Collector::start_secure(transport, &keys);
+        let good = OtlpConfig {
+            endpoint: format!("https://{}", collector.address),
+            ca_file: file("ca.pem", &keys.authority),
+            cert_file: file("client.pem", &keys.client.0),
+            key_file: file("client.key", &keys.client.1),
+            ..collector.config()
+        };
+        let stranger = OtlpConfig { ca_file: file("other.pem", &others.authority), ..good.clone() };
+        let nobody = OtlpConfig { cert_file: None, key_file: None, ..good.clone() };
+        for config in [stranger, nobody] {
+            let outcome = carry(folder.path(), config, 0, 100, to_the_end);
+            assert!(matches!(outcome, Err(DeliverError::Unavailable { .. })), "{transport:?}: {outcome:?}");
+        }
+        assert!(collector.seqs().is_empty());
+        let missing = OtlpConfig { ca_file: Some("/nowhere/ca.pem".into()), ..good.clone() };
+        let outcome = carry(folder.path(), missing, 0, 100, to_the_end);
+        let Err(DeliverError::Misconfigured { reason }) = outcome else { panic!("{outcome:?}") };
+        assert!(reason.contains("sinks.otlp.ca_file") && reason.contains("/nowhere/ca.pem"), "{reason}");
+        assert_eq!(carry(folder.path(), good, 0, 100, to_the_end).unwrap(), head);
+        assert_eq!(collector.seqs(), (1..=head).collect::<Vec<_>>());
+    }
 }

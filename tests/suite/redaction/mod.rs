@@ -45,6 +45,7 @@ fn planted() -> Vec<(&'static str, String)> {
         ("npm-token", format!("npm_{}", mixed(36))),
         ("pypi-token", format!("pypi-AgEIcHlwaS5vcmc{}", mixed(80))),
         ("huggingface-token", format!("hf_{}", mixed(34))),
+        ("agentsh-key", format!("agentsh_{}_{}", hex(8), hex(64))),
         ("digitalocean-token", format!("dop_v1_{}", hex(64))),
         ("vault-token", format!("hvs.{}", mixed(90))),
         ("jwt", jwt.clone()),

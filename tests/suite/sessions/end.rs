@@ -9,14 +9,14 @@ use crate::support::until;
 #[test]
 fn a_session_without_a_command_ends_after_its_idle_timeout_counted_from_the_last_commands_end() {
     let server = Server::start();
-    let session = server.create_with(&["--idle-timeout", "1s"]);
+    let session = server.create_with(&["--idle-timeout", "2s"]);
     // Longer than the timeout: a session in which a command runs is not idle.
-    assert_eq!(server.shell(&session, "sleep 1.5; exit 4").status.code(), Some(4));
+    assert_eq!(server.shell(&session, "sleep 2.5; exit 4").status.code(), Some(4));
     until("the session has ended", || server.info(&session)["state"] == "ended");
     let info = server.info(&session);
     assert_eq!(info["end_reason"], "idle_timeout", "{info}");
     let lasted = info["ended_us"].as_i64().unwrap() - info["created_us"].as_i64().unwrap();
-    assert!(lasted >= 2_500_000, "{lasted}");
+    assert!(lasted >= 4_500_000, "{lasted}");
 }
 
 #[test]

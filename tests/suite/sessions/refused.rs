@@ -16,14 +16,14 @@ fn a_session_that_cannot_be_is_refused_with_its_reason_and_leaves_no_trace() {
     let data = server.place.data().display().to_string();
     for transport in TRANSPORTS {
         let refused = |rest: &[&str], says: &str| check(&server, transport, &["session", "create"], rest, says);
-        refused(&["--workspace", "/no/such/directory"], "workspace /no/such/directory: No such file or directory");
+        refused(&["--workspace", "/no/such/directory"], "workspace: /no/such/directory: No such file or directory");
         refused(&["--workspace", "/"], "the root of the file system cannot be a workspace");
         refused(&["--workspace", &data], "it lies in the recorder's data directory");
         refused(&["--workspace", "/etc/passwd"], "it is not a directory");
         refused(&["--policy", "nowhere"], "policy: `nowhere` is neither `built-in` nor a name in policies.dir");
         refused(&["--policy", "../../etc/passwd"], "policy:");
         refused(&["--label", "no-value"], "labels: `no-value` is not `key=value`");
-        refused(&["--traceparent", "x"], "traceparent: `x` is not as W3C Trace Context has it");
+        refused(&["--traceparent", "x"], "traceparent: `x`: it has not the form");
     }
     assert_eq!(server.list("http", &[]).as_array().unwrap().len(), 0);
 }

@@ -114,7 +114,11 @@ fn environment_working_directory_and_trace_reach_the_command_and_the_record() {
         let output =
             command.arg("echo \"$A|$TRACEPARENT|$(basename \"$PWD\")|$AGENTSH_API_KEY\"").env("AGENTSH_API_KEY", "").output();
         let output = output.unwrap();
-        assert_eq!(text(&output.stdout), format!("b c|{trace}|sub|\n"), "{transport}: {}", text(&output.stderr));
+        let said = text(&output.stdout);
+        let parts: Vec<&str> = said.trim_end().split('|').collect();
+        assert_eq!((parts[0], parts[2], parts[3]), ("b c", "sub", ""), "{transport}: {said} {}", text(&output.stderr));
+        // The command's own span, in the caller's trace.
+        assert!(parts[1].starts_with(&trace[..36]) && parts[1] != trace, "{said}");
     }
     let (place, status) = server.stop();
     assert!(status.success());

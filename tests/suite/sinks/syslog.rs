@@ -205,13 +205,13 @@ fn a_message_that_is_too_long_is_a_dead_letter() {
 }
 
 /// An authority, a receiver's certificate for 127.0.0.1, and a client's, as files.
-struct Certificates {
+pub struct Certificates {
     folder: tempfile::TempDir,
-    server: Arc<rustls::ServerConfig>,
+    pub server: Arc<rustls::ServerConfig>,
 }
 
 impl Certificates {
-    fn make(ask_client: bool) -> Self {
+    pub fn make(ask_client: bool) -> Self {
         agentsh::sink::install_crypto();
         let folder = tempfile::tempdir().unwrap();
         let key = || rcgen::KeyPair::generate().unwrap();
@@ -240,7 +240,7 @@ impl Certificates {
         Self { folder, server: Arc::new(builder.with_single_cert(chain, private).unwrap()) }
     }
 
-    fn file(&self, name: &str) -> Option<PathBuf> {
+    pub fn file(&self, name: &str) -> Option<PathBuf> {
         Some(self.folder.path().join(name))
     }
 }

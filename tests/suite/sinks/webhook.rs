@@ -1,7 +1,10 @@
 //! The webhook, against peers that behave and peers that do not.
 
 use std::collections::BTreeMap;
+use std::io::{BufReader, Write};
+use std::net::TcpListener;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use agentsh::journal::DataDir;
@@ -12,8 +15,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 
-use super::http::{Peer, Reply, Request};
+use super::http::{Peer, Reply, Request, read};
 use super::rig::*;
+use super::syslog::Certificates;
 use crate::support::until;
 
 fn config(peer: &Peer) -> WebhookConfig {
@@ -241,4 +245,46 @@ fn no_secret_is_shown() {
     assert!(!reports.stalls()[0].contains("T0KEN") && reports.stalls()[0].contains("refused"), "{:?}", reports.stalls());
     assert!(running.end());
     journal.close().unwrap();
+}
+
+#[test]
+fn a_receiver_with_tls_is_trusted_by_the_authority_that_is_named_and_by_no_other() {
+    for (ask_client, trusted) in [(false, true), (true, true), (false, false)] {
+        let (own, other) = (Certificates::make(ask_client), Certificates::make(false));
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let taken = Arc::<Mutex<Vec<(u64, String)>>>::default();
+        let (config, shared) = (Arc::clone(&own.server), Arc::clone(&taken));
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let session = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+                let mut reader = BufReader::new(rustls::StreamOwned::new(session, stream.unwrap()));
+                while let Some(request) = read(&mut reader) {
+                    shared.lock().unwrap().extend(request.events());
+                    reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap();
+                }
+            }
+        });
+        let scratch = tempfile::tempdir().unwrap();
+        let journal = journal(scratch.path(), 60);
+        let authority = if trusted { own.file("ca.pem") } else { other.file("ca.pem") };
+        let url = Secret::new(format!("https://127.0.0.1:{port}/hook"));
+        let mut config = WebhookConfig { url, ca_file: authority, ..WebhookConfig::default() };
+        if ask_client {
+            (config.cert_file, config.key_file) = (own.file("client.pem"), own.file("client.key"));
+        }
+        let reports = Reports::default();
+        let running = run(scratch.path(), config, &reports);
+        if trusted {
+            caught_up(scratch.path(), "webhook");
+        } else {
+            until("the stall is told", || !reports.stalls().is_empty());
+            assert!(reports.stalls()[0].contains("certificate"), "{:?}", reports.stalls());
+        }
+        assert!(running.end());
+        let count = usize::try_from(cursor(scratch.path(), "webhook")).unwrap();
+        assert_eq!(*taken.lock().unwrap(), recorded(scratch.path())[..count]);
+        assert_eq!(trusted, count > 0);
+        journal.close().unwrap();
+    }
 }

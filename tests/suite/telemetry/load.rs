@@ -176,8 +176,10 @@ pub fn run_on_the_server(place: &Place, server: &Server, script: &str) -> Option
     let workspace = place.workspace().display().to_string();
     let created = ask(&["session", "create", "--workspace", &workspace])?;
     let session = created.split_whitespace().next()?.to_owned();
-    ask(&["exec", &session, "--", "sh", "-c", script])?;
-    Some(())
+    let ran = ask(&["exec", &session, "--", "sh", "-c", script]);
+    // It says nothing where it went well.
+    let _said = ask(&["session", "end", &session]);
+    ran.map(|_said| ())
 }
 
 /// Keeps `work` going on a thread of its own until this is dropped.

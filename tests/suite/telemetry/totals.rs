@@ -113,11 +113,11 @@ fn each_reader_that_keeps_a_place_has_its_lag() {
         });
     };
     tell("INSERT INTO cursors VALUES ('sink/jsonl', 40, 0);");
-    tell("INSERT INTO consumers VALUES ('siem', 90, 0, 1000, NULL, 0, 0);");
+    tell("INSERT INTO consumers VALUES ('siem', 90, 90, 0, 1000, NULL, 0, 0);");
     let head = || server.value("agentsh_journal_head_seq").unwrap();
     support::until("the sink's lag", || server.value(&lag("sink/jsonl")) == Some(head() - 40.0));
-    support::until("the consumer's lag", || server.value(&lag("consumer/siem")) == Some(head() - 90.0));
+    support::until("the consumer's lag", || server.value(&lag("siem")) == Some(head() - 90.0));
     tell("DELETE FROM consumers;");
-    support::until("a reader that is gone lags no more", || server.value(&lag("consumer/siem")).is_none());
+    support::until("a reader that is gone lags no more", || server.value(&lag("siem")).is_none());
     assert!(server.value(&lag("sink/jsonl")).is_some());
 }

@@ -1,4 +1,4 @@
-//! `SessionService`.
+//! `SessionService`: each call is asked of whoever keeps the sessions, on a thread that may wait.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -5,6 +5,7 @@ use axum::response::Response;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
+use crate::event::trace::TraceParent;
 use crate::serve::http::routes::answer;
 use crate::serve::sessions::SessionError;
 
@@ -41,7 +42,8 @@ pub(super) fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Res
     serde_json::from_slice(body).map_err(|error| problem(StatusCode::BAD_REQUEST, &format!("the body: {error}")))
 }
 
-/// The caller's position in a distributed trace.
+/// The caller's position in a distributed trace. A header that is malformed counts as none (W3C Trace Context §4.3).
 pub(super) fn traceparent(headers: &HeaderMap) -> Option<String> {
-    headers.get("traceparent").and_then(|value| value.to_str().ok()).map(str::to_owned)
+    let value = headers.get("traceparent").and_then(|value| value.to_str().ok());
+    value.filter(|value| value.parse::<TraceParent>().is_ok()).map(str::to_owned)
 }

@@ -61,7 +61,6 @@ impl Drop for Patience {
     }
 }
 
-#[expect(clippy::result_large_err, reason = "the error is the answer")]
 async fn framed(store: Store, id: String, headers: &HeaderMap, body: Body, patience: Patience) -> Result<Response, Response> {
     let mut body = body.into_data_stream();
     let mut frames = Frames::default();
@@ -93,7 +92,6 @@ async fn framed(store: Store, id: String, headers: &HeaderMap, body: Body, patie
     Ok((headers, Body::from_stream(answer)).into_response())
 }
 
-#[expect(clippy::result_large_err, reason = "the error is the answer")]
 async fn whole(store: Store, id: String, headers: &HeaderMap, body: Body, patience: Patience) -> Result<Response, Response> {
     let body = axum::body::to_bytes(body, LARGEST_BODY).await.map_err(|error| {
         problem(StatusCode::PAYLOAD_TOO_LARGE, &format!("the body, of at most {LARGEST_BODY} bytes: {error}"))

@@ -32,7 +32,6 @@ pub fn session_routes(store: Arc<dyn SessionStore>) -> Router {
 }
 
 /// Asks on a thread that may wait.
-#[expect(clippy::result_large_err, reason = "the error is the answer")]
 pub(super) async fn ask<T: Send + 'static>(
     store: Store,
     question: impl FnOnce(&dyn SessionStore) -> Result<T, SessionError> + Send + 'static,
@@ -64,12 +63,15 @@ async fn list(State(store): State<Store>, RawQuery(query): RawQuery) -> Response
     let mut which = WhichSessions::default();
     for (name, value) in pairs(query.as_deref()) {
         let understood = match name {
-            "state" if value == "running" => Some(which.running = true),
-            "limit" => value.parse().map(|most| which.most = most).ok(),
-            "before" => value.parse().map(|before| which.before = Some(before)).ok(),
-            _ => None,
+            "state" => {
+                which.running = true;
+                value == "running"
+            }
+            "limit" => value.parse().map(|most| which.most = most).is_ok(),
+            "before" => value.parse().map(|before| which.before = Some(before)).is_ok(),
+            _ => false,
         };
-        if understood.is_none() {
+        if !understood {
             let reason = format!("`{name}={value}`: what there is: state=running, limit=NUMBER, before=SEQ (`next` of a page)");
             return problem(StatusCode::BAD_REQUEST, &reason);
         }
