@@ -95,6 +95,12 @@ impl Page {
         Ok(())
     }
 
+    /// Whether the page was full before the rows were at their end: there may be more behind it.
+    #[must_use]
+    pub const fn is_cut(&self) -> bool {
+        self.more
+    }
+
     /// How many rows there are.
     #[must_use]
     pub const fn len(&self) -> usize {

@@ -104,7 +104,8 @@ impl Block {
         {
             block.gap(store, last.min(most), Some(wreck))?;
         }
-        if block.through >= most {
+        // A page that was full says nothing of where the journal ends.
+        if block.through >= most || page.is_cut() {
             block.open = false;
         }
         block.next = block.verdict(store)?;

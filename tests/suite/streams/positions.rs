@@ -6,7 +6,7 @@ use agentsh::encode::proto::stream_end::Reason;
 use agentsh::encode::proto::subscribe_request::Start;
 use agentsh::encode::proto::subscribe_response::Message;
 use agentsh::encode::proto::{EventFilter, SubscribeRequest};
-use agentsh::event::{SessionEnded, SessionId};
+use agentsh::event::{FileOpen, SessionEnded, SessionId};
 use tonic::Code;
 
 use super::rig::*;
@@ -49,6 +49,26 @@ fn a_stream_begins_where_it_was_asked_to() {
         for stream in &mut streams {
             assert_eq!(numbers(&batch(stream).await.events), [last + 1]);
         }
+    });
+}
+
+#[test]
+fn g5_history_of_large_events_is_streamed_to_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = recorded(dir.path(), 0);
+    // Some MiB in fewer events than a block of history has: the journal's pages are full before the block is.
+    for number in 0..400 {
+        let path = format!("/{number}/{}", "long".repeat(2_500));
+        journal.channel().publish(&event(FileOpen { path: path.into(), ..FileOpen::default() }));
+    }
+    assert!(journal.flush());
+    let served = serve(dir.path());
+    block_on(async {
+        let mut client = served.client().await;
+        let request = SubscribeRequest { end_at_head: true, ..from_start() };
+        let (events, end) = to_the_end(&mut subscribe(&mut client, request).await).await;
+        assert_eq!(numbers(&events), (1..=journal.head()).collect::<Vec<_>>());
+        assert_eq!(end.reason(), Reason::HeadReached);
     });
 }
 
