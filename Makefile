@@ -40,7 +40,7 @@ test-peers: ## Install third-party clients and collectors, and run the tests aga
 
 test-conservation: ## Ten minutes of kills, stops, cuts and refusals between recorders and everybody who follows the journal
 	@sh scripts/setup.sh test
-	AGENTSH_CONSERVATION_SECONDS=$${AGENTSH_CONSERVATION_SECONDS:-600} $(CARGO) test $(FLAGS) --test suite conservation:: -- --nocapture
+	CONSERVATION_SECONDS=$${CONSERVATION_SECONDS:-600} $(CARGO) test $(FLAGS) --test suite conservation:: -- --nocapture
 
 golden: ## Write the committed files anew that are made from the source (schemas, docs/metrics.md, golden files)
 	UPDATE_GOLDEN=1 $(CARGO) test $(FLAGS) --test suite

@@ -6,7 +6,7 @@
 # What cannot be installed is named; its tests then say that they are skipped, and why.
 set -u
 cd "$(dirname "$0")/.."
-venv=${AGENTSH_PEERS:-target/peers}
+venv=${TEST_PEERS:-target/peers}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 

@@ -82,7 +82,7 @@ fn size(lake: &Path) -> u64 {
 
 fn peers(lake: &Path, level: u8) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let venv = std::env::var_os("AGENTSH_PEERS").map_or_else(|| root.join("target/peers"), PathBuf::from);
+    let venv = std::env::var_os("TEST_PEERS").map_or_else(|| root.join("target/peers"), PathBuf::from);
     let output = Command::new(venv.join("bin/python"))
         .arg(root.join("tests/peers/lake_write.py"))
         .arg(lake)

@@ -18,7 +18,7 @@ use tonic_health::server::HealthReporter;
 use super::config::GrpcConfig;
 use super::connection::Acceptor;
 use super::gate::{GateLayer, Rules};
-use super::services::Services;
+use super::services::{Services, compressed};
 use super::tls::{TlsError, acceptor};
 use crate::encode::proto::DESCRIPTORS;
 use crate::serve::listen::{Admission, NotLoopback, checked};
@@ -106,9 +106,9 @@ impl GrpcServer {
                 .register_encoded_file_descriptor_set(DESCRIPTORS)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         };
-        routes.add_service(health_service);
-        routes.add_service(described().build_v1()?);
-        routes.add_service(described().build_v1alpha()?);
+        routes.add_service(compressed!(health_service));
+        routes.add_service(compressed!(described().build_v1()?));
+        routes.add_service(compressed!(described().build_v1alpha()?));
 
         let streams = u32::try_from(config.max_streams).unwrap_or(u32::MAX);
         let header_bytes = u32::try_from(config.max_header_bytes).unwrap_or(u32::MAX);

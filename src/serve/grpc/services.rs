@@ -1,6 +1,5 @@
 //! `Services`: what the gRPC server answers with, put together by `app`.
 
-use tonic::codec::CompressionEncoding;
 use tonic::service::RoutesBuilder;
 
 use super::config::GrpcConfig;
@@ -10,15 +9,22 @@ use exec_service_server::{ExecService, ExecServiceServer};
 use policy_service_server::{PolicyService, PolicyServiceServer};
 use session_service_server::{SessionService, SessionServiceServer};
 
-/// Sets what all services have alike; the generated types share no trait that could.
+/// Lets a service speak both compressions; the generated types share no trait that could.
+macro_rules! compressed {
+    ($server:expr) => {
+        $server
+            .accept_compressed(tonic::codec::CompressionEncoding::Gzip)
+            .accept_compressed(tonic::codec::CompressionEncoding::Zstd)
+            .send_compressed(tonic::codec::CompressionEncoding::Gzip)
+            .send_compressed(tonic::codec::CompressionEncoding::Zstd)
+    };
+}
+pub(super) use compressed;
+
+/// Sets what all of our own services have alike.
 macro_rules! configured {
     ($server:expr, $limit:expr) => {
-        $server
-            .accept_compressed(CompressionEncoding::Gzip)
-            .accept_compressed(CompressionEncoding::Zstd)
-            .send_compressed(CompressionEncoding::Gzip)
-            .send_compressed(CompressionEncoding::Zstd)
-            .max_decoding_message_size($limit)
+        compressed!($server).max_decoding_message_size($limit)
     };
 }
 

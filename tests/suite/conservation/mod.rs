@@ -1,8 +1,8 @@
 //! Conservation under faults: an oracle issues numbered events at full speed while recorder, server, subscribers, sinks and the network
 //! between are killed, stopped, slowed, cut and refused at random; afterwards everybody must have everything (G-1, G-2, G-3, G-5).
 //!
-//! The suite runs a short form. `make test-conservation` runs ten minutes; `AGENTSH_CONSERVATION_SECONDS` and
-//! `AGENTSH_CONSERVATION_SEED` choose another length or repeat a run.
+//! The suite runs a short form. `make test-conservation` runs ten minutes; `CONSERVATION_SECONDS` and
+//! `CONSERVATION_SEED` choose another length or repeat a run.
 
 mod audit;
 mod collectors;
@@ -25,8 +25,8 @@ fn number(name: &str, default: u64) -> u64 {
 
 #[test]
 fn g5_every_consumer_has_every_event_once_and_in_order_whatever_is_killed_stopped_cut_or_refused() {
-    let seconds = number("AGENTSH_CONSERVATION_SECONDS", 15);
-    let seed = number("AGENTSH_CONSERVATION_SEED", 20_261_124);
+    let seconds = number("CONSERVATION_SECONDS", 15);
+    let seed = number("CONSERVATION_SEED", 20_261_124);
     eprintln!("conservation: {seconds} s, seed {seed}");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let folder = tempfile::tempdir().unwrap();

@@ -27,7 +27,7 @@ impl Server {
             .args(["server", "--addr", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--data-dir"])
             .arg(data)
             // A variable of this name would be a key of the configuration.
-            .env_remove("AGENTSH_PEERS")
+            .env_remove("TEST_PEERS")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -14,8 +14,8 @@ use std::process::Command;
 /// The Python that has the packages (`scripts/peers.sh`), if it has `module`. Says why not otherwise.
 #[allow(dead_code, reason = "each area of peers brings its own use")]
 pub fn python_with(test: &str, module: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("AGENTSH_PEERS")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers"), PathBuf::from);
+    let folder =
+        std::env::var_os("TEST_PEERS").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers"), PathBuf::from);
     let python = folder.join("bin/python");
     let found = Command::new(&python).args(["-c", &format!("import {module}")]).output();
     if found.is_ok_and(|output| output.status.success()) {

@@ -69,7 +69,7 @@ impl Place {
         let mut command = Command::new(AGENTSH);
         command.args(["run", "--data-dir"]).arg(self.data()).args(options).arg("--").args(argv);
         // The tests' own variable would be an unknown key of the configuration.
-        command.current_dir(self.workspace()).stdin(Stdio::null()).env_remove("AGENTSH_PEERS");
+        command.current_dir(self.workspace()).stdin(Stdio::null()).env_remove("TEST_PEERS");
         command
     }
 
@@ -78,7 +78,7 @@ impl Place {
         let mut command = Command::new("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups", AGENTSH, "run", "--data-dir"]);
         command.arg(self.data()).arg("--").args(argv);
-        command.current_dir(self.workspace()).stdin(Stdio::null()).env("HOME", self.folder.path()).env_remove("AGENTSH_PEERS");
+        command.current_dir(self.workspace()).stdin(Stdio::null()).env("HOME", self.folder.path()).env_remove("TEST_PEERS");
         command
     }
 

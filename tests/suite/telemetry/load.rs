@@ -43,7 +43,7 @@ impl Place {
     pub fn agentsh(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(AGENTSH);
         command.arg(arguments[0]).arg("--data-dir").arg(self.data()).args(&arguments[1..]);
-        command.current_dir(self.workspace()).env("HOME", self.folder()).env_remove("AGENTSH_PEERS").stdin(Stdio::null());
+        command.current_dir(self.workspace()).env("HOME", self.folder()).env_remove("TEST_PEERS").stdin(Stdio::null());
         command
     }
 
