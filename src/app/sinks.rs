@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::channel::EventChannel;
-use crate::event::{Event, Payload, Severity};
-use crate::journal::Journal;
-use crate::runtime::{clock, ids};
+use crate::event::{Payload, Severity};
+use crate::journal::{Journal, pipeline};
+use crate::runtime::clock;
 use crate::sink::jsonl::JsonlSink;
 use crate::sink::nats::NatsSink;
 use crate::sink::otlp::OtlpDestination;
@@ -96,18 +96,6 @@ impl Starting<'_> {
 
 /// Puts a stall or its end on record.
 fn report(channel: &EventChannel, payload: Payload) {
-    let time = clock::now();
     let severity = if matches!(payload, Payload::SinkStalled(_)) { Severity::High } else { Severity::Informational };
-    channel.publish(&Event {
-        id: ids::event_id(time),
-        time,
-        session_id: None,
-        command_id: None,
-        cause: None,
-        actor: None,
-        sensor: None,
-        attack: Vec::new(),
-        severity,
-        payload,
-    });
+    channel.publish(&pipeline(clock::now(), severity, payload));
 }

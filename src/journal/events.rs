@@ -5,8 +5,9 @@ use crate::channel::intake::IntakeId;
 use crate::event::{Event, EventsLost, Payload, Severity, Timestamp};
 use crate::runtime::ids;
 
-/// An event of the pipeline, seen at `time`.
-pub(super) fn pipeline(time: Timestamp, severity: Severity, payload: impl Into<Payload>) -> Event {
+/// An event of the pipeline, seen at `time`: of no session, command or process.
+#[must_use]
+pub fn pipeline(time: Timestamp, severity: Severity, payload: impl Into<Payload>) -> Event {
     Event {
         id: ids::event_id(time),
         time,

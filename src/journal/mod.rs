@@ -28,6 +28,7 @@ pub use config::JournalConfig;
 pub use data_dir::DataDir;
 pub use doorbell::Bell;
 pub use error::{JournalError, StoreError};
+pub use events::pipeline;
 pub use follow::Follower;
 pub use merkle::{Frontier, Hash};
 pub use note::{Checkpoint, JournalKey, NoteError, PublicKey};

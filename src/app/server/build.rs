@@ -16,11 +16,11 @@ use crate::app::sessions::Sessions;
 use crate::app::sinks::Sinks;
 use crate::app::totals::Totals;
 use crate::config::{Config, Environment};
-use crate::event::{Event, PolicyLoaded, Severity};
-use crate::journal::Journal;
+use crate::event::{PolicyLoaded, Severity};
+use crate::journal::{Journal, pipeline};
 use crate::policy::Policy;
+use crate::runtime::clock;
 use crate::runtime::metrics::metrics;
-use crate::runtime::{clock, ids};
 use crate::serve::auth::Keys;
 use crate::serve::grpc::{EventsApi, Exec, GrpcServer, IngestApi, PoliciesApi, PolicyFolder, Services, SessionCalls};
 use crate::serve::http::sessions::session_routes;
@@ -153,24 +153,12 @@ fn http_state(journal: &Arc<Journal>, draining: &Arc<AtomicBool>) -> HttpState {
 
 /// The policy that sensors' questions are answered from is on record before the first answer names its digest.
 fn announce(journal: &Journal, policy: &Policy) {
-    let time = clock::now();
-    journal.channel().publish(&Event {
-        id: ids::event_id(time),
-        time,
-        session_id: None,
-        command_id: None,
-        cause: None,
-        actor: None,
-        sensor: None,
-        attack: Vec::new(),
-        severity: Severity::Informational,
-        payload: PolicyLoaded {
-            name: policy.name().to_owned(),
-            digest: policy.digest().to_owned(),
-            source: policy.source().to_owned(),
-            text: policy.text().to_owned(),
-            rules: u64::try_from(policy.rule_count()).unwrap_or(u64::MAX),
-        }
-        .into(),
-    });
+    let loaded = PolicyLoaded {
+        name: policy.name().to_owned(),
+        digest: policy.digest().to_owned(),
+        source: policy.source().to_owned(),
+        text: policy.text().to_owned(),
+        rules: u64::try_from(policy.rule_count()).unwrap_or(u64::MAX),
+    };
+    journal.channel().publish(&pipeline(clock::now(), Severity::Informational, loaded));
 }
