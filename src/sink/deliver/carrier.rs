@@ -278,8 +278,14 @@ impl<D: Destination> Carrier<D> {
                 self.gauges.delivered.add(u64::try_from(count).unwrap_or(u64::MAX));
             }
             self.bury(refused);
-            // Having a place to begin at is not delivering, unless it was what failed.
-            if failed_here || !matches!(call, Call::Resume(_)) {
+            // Having a place to begin at is not delivering, unless it was what failed. Nor is having taken events that are not safe yet:
+            // a peer that takes and drops again and again never delivers.
+            let delivers = match call {
+                Call::Resume(_) => failed_here,
+                Call::Deliver(page) => safe > self.safe || page.last_seq().is_none_or(|last| safe >= last),
+                Call::Flush(_) => safe > self.safe || safe >= self.handed,
+            };
+            if delivers {
                 self.recovered();
             }
             return Ok(safe);

@@ -20,7 +20,7 @@ use crate::journal::children::Numbers;
 const NUMBERS: u64 = 1 << 20;
 
 /// How long everybody has to catch up once all is well.
-const CATCH_UP: Duration = Duration::from_secs(180);
+const CATCH_UP: Duration = Duration::from_secs(240);
 
 pub struct Scene {
     pub data_dir: PathBuf,

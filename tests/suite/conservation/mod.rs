@@ -49,7 +49,7 @@ fn g5_every_consumer_has_every_event_once_and_in_order_whatever_is_killed_stoppe
     }
     scene.calm_down();
     let head = scene.head();
-    assert!(head > 1_000 * seconds.min(20), "the oracle was not stopped by the faults: {head} events");
+    assert!(head > 400 * seconds, "the oracle was not stopped by the faults: {head} events");
     scene.wait_for_everybody(&subscribers, head);
     stop.store(true, Ordering::Relaxed);
     for task in reading {

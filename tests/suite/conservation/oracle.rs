@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use agentsh::event::Decision;
 use agentsh::journal::{Journal, JournalConfig};
@@ -13,7 +14,10 @@ use serde::{Deserialize, Serialize};
 use crate::journal::children::Numbers;
 use crate::support::{judgement, open_event, policy};
 
-const ROLE: &str = "AGENTSH_TEST_ORACLE";
+const ROLE: &str = "TEST_ORACLE";
+
+/// Events a second that one oracle issues, bursts and pauses taken together.
+const RATE: u32 = 600;
 
 /// What an oracle process does.
 #[derive(Serialize, Deserialize)]
@@ -86,8 +90,10 @@ fn what_an_oracle_process_runs() {
     let mut numbers = Numbers(order.seed);
     let mut number = order.first;
     while number < order.first + order.count && !order.stop.exists() {
-        // Bursts at full speed, so that what follows the journal is behind again and again and must catch up.
-        for _ in 0..=numbers.below(3_000) {
+        // Bursts at full speed, so that what follows the journal is behind again and again and must catch up; between them time, so
+        // that the slowest reader of an unoptimised build can.
+        let burst = 1 + numbers.below(3_000);
+        for _ in 0..burst {
             let event = open_event(number);
             match numbers.below(8) {
                 0 => journal.channel().gate(&event, &judgement(Decision::Deny), &policy(OnAuditFailure::Deny)).unwrap(),
@@ -97,7 +103,10 @@ fn what_an_oracle_process_runs() {
             answers.write_all(&number.to_le_bytes()).unwrap();
             number += 1;
         }
-        std::thread::park_timeout(std::time::Duration::from_micros(numbers.below(60_000)));
+        let until = Instant::now() + Duration::from_secs(burst) / RATE;
+        while Instant::now() < until && !order.stop.exists() {
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
     }
     journal.close().unwrap();
 }

@@ -44,6 +44,8 @@ impl Server {
         command.args(["server", "--addr", "127.0.0.1:0", "--data-dir"]).arg(place.data());
         command.env("AGENTSH_SERVER__GRPC__ENABLED", "true").env("AGENTSH_SERVER__GRPC__ADDR", "127.0.0.1:0");
         command.env("HOME", place.folder()).env("AGENTSH_CONFIG", empty_config(&place)).envs(settings.iter().copied());
+        // Folders that the user may not look into would make a program that is nowhere one that may not be run.
+        command.env("PATH", "/usr/local/bin:/usr/bin:/bin");
         command.current_dir(place.folder()).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -221,7 +223,7 @@ pub fn ends(place: &Place) -> Vec<(String, SessionEnded)> {
 
 /// Whether this machine mounts workspaces; the reason is said when it does not.
 pub fn is_mounted(server: &Server, session: &str, test: &str) -> bool {
-    let mounted = server.shell(session, "grep -q fuse.agentsh /proc/self/mounts").status.success();
+    let mounted = server.shell(session, r#"grep -q " $PWD fuse.agentsh " /proc/self/mounts"#).status.success();
     if !mounted {
         eprintln!("skipped: {test}: the workspace is not mounted here (`agentsh doctor` says why)");
     }
