@@ -157,7 +157,7 @@ fn grpc(listener: TcpListener, count: Arc<AtomicU64>) -> tokio::runtime::Runtime
     let server = tonic::transport::Server::builder()
         .add_service(LogsServiceServer::new(Counting(Arc::clone(&count))))
         .add_service(TraceServiceServer::new(Counting(count)))
-        .serve_with_incoming(tokio_stream::wrappers::TcpListenerStream::new(listener));
+        .serve_with_incoming(tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true)));
     runtime.spawn(server);
     runtime
 }

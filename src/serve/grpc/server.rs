@@ -100,7 +100,8 @@ impl GrpcServer {
         let rules = Arc::new(Rules { keys: admission.keys, draining: AtomicBool::new(false) });
         let (mut routes, names) = services.into_parts();
         let (health, health_service) = tonic_health::server::health_reporter();
-        set_health(&health, &names, is_serving()).await;
+        let serves = is_serving();
+        set_health(&health, &names, serves).await;
         let described = || {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(DESCRIPTORS)
@@ -125,7 +126,7 @@ impl GrpcServer {
             // An error means that the server was dropped.
             let _dropped = told.wait_for(|stop| *stop).await;
         }));
-        let watcher = tokio::spawn(watch_health(health.clone(), names.clone(), is_serving));
+        let watcher = tokio::spawn(watch_health(health.clone(), names.clone(), is_serving, serves));
         Ok(Self { addr, rules, health, names, stop, cut, watcher, served })
     }
 
@@ -160,16 +161,16 @@ impl Drop for GrpcServer {
     }
 }
 
-async fn watch_health(health: HealthReporter, names: Vec<&'static str>, is_serving: IsServing) {
+/// Tells a change, and only a change: whoever watches would hear the same again.
+async fn watch_health(health: HealthReporter, names: Vec<&'static str>, is_serving: IsServing, mut was: bool) {
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut was = None;
     loop {
         look.tick().await;
         let is = is_serving();
-        if was != Some(is) {
+        if was != is {
             set_health(&health, &names, is).await;
-            was = Some(is);
+            was = is;
         }
     }
 }
