@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::{OnceCell, Semaphore};
@@ -24,6 +25,8 @@ pub(super) struct History {
     readers: Mutex<Vec<ReaderStore>>,
     turns: Semaphore,
     searches: Semaphore,
+    /// Blocks that were read from the journal.
+    reads: AtomicU64,
 }
 
 #[derive(Default)]
@@ -49,7 +52,13 @@ impl History {
             readers: Mutex::default(),
             turns: Semaphore::new(limits.readers.max(1)),
             searches: Semaphore::new(limits.searches.max(1)),
+            reads: AtomicU64::default(),
         }
+    }
+
+    /// Blocks that were read from the journal so far.
+    pub(super) fn reads(&self) -> u64 {
+        self.reads.load(Ordering::Relaxed)
     }
 
     /// Runs a read of the journal on a thread that may wait for the disk. So many at a time as the limits say.
@@ -166,6 +175,7 @@ impl History {
                 return Err(error);
             }
         };
+        self.reads.fetch_add(u64::from(read), Ordering::Relaxed);
         metrics().stream_blocks.of(if read { "read" } else { "cached" }).add(1);
         if read {
             self.keep(after, &cell, block.size());

@@ -100,6 +100,12 @@ impl Streams {
         self.ring.head()
     }
 
+    /// Blocks of history that were read from the journal so far, for whoever wanted them.
+    #[must_use]
+    pub fn blocks_read(&self) -> u64 {
+        self.history.reads()
+    }
+
     /// Ends every stream with its place; new ones are refused.
     pub fn shut_down(&self) {
         self.ring.shut_down();
