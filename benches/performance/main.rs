@@ -1,6 +1,6 @@
 //! `make bench`: measures and writes `docs/performance.md`. Peers run the same work in the same run, interleaved; medians count.
 //!
-//! Arguments: names of sections to run (`journal gate start memory lake otlp streams wire`), all if none. `AGENTSH_BENCH_DIR` is where journals are made
+//! Arguments: names of sections to run (`journal gate start memory lake otlp streams wire`), all if none. `BENCH_DIR` is where journals are made
 //! (default: the target folder), so that another disk can be measured.
 #![allow(
     clippy::unwrap_used,
@@ -34,8 +34,8 @@ type Section = fn(&std::path::Path) -> String;
 fn main() {
     raw_stream::serve_if_asked();
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let folder = std::env::var_os("AGENTSH_BENCH_DIR")
-        .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench"), PathBuf::from);
+    let folder =
+        std::env::var_os("BENCH_DIR").map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench"), PathBuf::from);
     std::fs::create_dir_all(&folder).unwrap();
     let mut report = report::Report::load();
     let sections: [(&str, Section); 8] = [

@@ -12,6 +12,7 @@ mod error;
 mod events;
 mod follow;
 mod merkle;
+mod mover;
 mod note;
 mod open;
 mod progress;

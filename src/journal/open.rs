@@ -11,6 +11,7 @@ use super::data_dir::DataDir;
 use super::doorbell::Ringer;
 use super::error::JournalError;
 use super::events::pipeline;
+use super::mover::Mover;
 use super::note::{JournalKey, PublicKey};
 use super::progress::Progress;
 use super::recover::recover;
@@ -29,7 +30,9 @@ pub struct Journal {
     progress: Arc<Progress>,
     pub(super) syncer: Arc<Syncer>,
     writer: JoinHandle<WriterStore>,
+    mover: Arc<Mover>,
     sync_thread: JoinHandle<()>,
+    move_thread: JoinHandle<()>,
     public_key: PublicKey,
     found: JournalOpened,
 }
@@ -110,6 +113,7 @@ impl Journal {
         let (syncer, sync_thread) =
             Syncer::start(Arc::clone(&intake), data_dir.journal(), data_dir.write_ahead_log(), config.sync_interval())
                 .map_err(writer_failed)?;
+        let (mover, move_thread) = Mover::start(data_dir.journal()).map_err(writer_failed)?;
         let writer = Writer {
             store,
             intake: Arc::clone(&intake),
@@ -119,6 +123,7 @@ impl Journal {
             data_dir: data_dir.clone(),
             ringer,
             syncer: Arc::clone(&syncer),
+            mover: Arc::clone(&mover),
             progress: Arc::clone(&progress),
             config: *config,
             failing: false,
@@ -126,7 +131,18 @@ impl Journal {
         let writer_thread =
             std::thread::Builder::new().name("journal-writer".to_owned()).spawn(move || writer.run()).map_err(writer_failed)?;
         let channel = Arc::new(EventChannel::new(intake, config.channel()));
-        Ok(Self { data_dir, channel, progress, syncer, writer: writer_thread, sync_thread, public_key, found })
+        Ok(Self {
+            data_dir,
+            channel,
+            progress,
+            syncer,
+            mover,
+            writer: writer_thread,
+            sync_thread,
+            move_thread,
+            public_key,
+            found,
+        })
     }
 
     /// The interceptors' side.
@@ -206,7 +222,9 @@ impl Journal {
         let store = self.writer.join().map_err(|_panic| panicked());
         let synced = self.syncer.flush();
         self.syncer.stop();
+        self.mover.stop();
         self.sync_thread.join().map_err(|_panic| panicked())?;
+        self.move_thread.join().map_err(|_panic| panicked())?;
         drop(store?);
         if !synced || intake.failure().is_some() {
             return Err(JournalError::Writer { what: "could not write to the end; the next start drains the intake" });

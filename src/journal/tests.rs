@@ -139,3 +139,32 @@ fn a_witness_is_not_written_before_its_checkpoint_is_on_the_disk() {
     whole(&journal);
     journal.close().unwrap();
 }
+
+/// Without the mover nothing would reach the database file: the log stays shorter than what makes a commit move it.
+#[test]
+fn committed_pages_reach_the_database_file_beside_the_writer_and_a_long_log_starts_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), &JournalConfig::default()).unwrap();
+    let size = |path: std::path::PathBuf| std::fs::metadata(path).unwrap().len();
+    let log = || size(journal.data_dir().write_ahead_log());
+    let database = || size(journal.data_dir().journal());
+    let mut published = 0;
+    while database() < 4 << 20 {
+        assert!(log() < 40 << 20, "{} bytes in the log, {} in the database", log(), database());
+        for _ in 0..5_000 {
+            published += 1;
+            journal.channel().publish(&event(published));
+        }
+        assert!(journal.flush());
+    }
+    while database() < 80 << 20 {
+        for _ in 0..20_000 {
+            published += 1;
+            journal.channel().publish(&event(published));
+        }
+        assert!(journal.flush());
+        assert!(log() < 128 << 20, "{} bytes in the log, {} in the database", log(), database());
+    }
+    whole(&journal);
+    journal.close().unwrap();
+}

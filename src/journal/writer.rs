@@ -12,6 +12,7 @@ use super::data_dir::DataDir;
 use super::doorbell::Ringer;
 use super::error::StoreError;
 use super::events;
+use super::mover::Mover;
 use super::progress::Progress;
 use super::sqlite::{IntakeProgress, IntakeState, Undeclared, WriterStore};
 use super::sync::Syncer;
@@ -42,6 +43,7 @@ pub(super) struct Writer {
     pub(super) data_dir: DataDir,
     pub(super) ringer: Ringer,
     pub(super) syncer: Arc<Syncer>,
+    pub(super) mover: Arc<Mover>,
     pub(super) progress: Arc<Progress>,
     pub(super) config: JournalConfig,
     /// The last commit failed.
@@ -178,6 +180,7 @@ impl Writer {
         }
         self.intake.declared(&batch.counters);
         self.syncer.committed(batch.mark.position);
+        self.mover.committed(batch.mark.position);
         self.progress.committed(progress.journaled, progress.lost_total(), head);
         self.intake_progress = progress;
         self.ringer.ring();

@@ -47,6 +47,11 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Pages of the write-ahead log (48 MiB) behind which a commit moves what is left into the database file itself, so that the log starts
+/// anew. `journal::mover` has moved most of them by then; recorders that live too briefly for that, or readers that hold the log, are
+/// why it is here.
+const LOG_PAGES: u32 = 12_288;
+
 /// Pragmas of a writer: commits go to the write-ahead log without a sync of their own; `journal::sync` syncs the log on its timer.
 pub(super) fn prepare_writer(connection: &Connection) -> Result<(), StoreError> {
     let mode: String = store_errors(connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)))?;
@@ -54,9 +59,37 @@ pub(super) fn prepare_writer(connection: &Connection) -> Result<(), StoreError> 
         return Err(StoreError::Disk(format!("the file system does not allow a write-ahead log (journal mode {mode})")));
     }
     store_errors(connection.execute_batch(
-        "PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 2000; \
-         PRAGMA journal_size_limit = 67108864;",
-    ))
+        "PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 67108864;",
+    ))?;
+    store_errors(connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES))
+}
+
+/// A connection that moves committed pages into the database file and never changes anything.
+pub(crate) struct LogMover {
+    connection: Connection,
+}
+
+impl LogMover {
+    /// # Errors
+    /// What SQLite says.
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        let connection = open_writer(path)?;
+        store_errors(connection.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA cache_size = -256;"))?;
+        Ok(Self { connection })
+    }
+
+    /// Moves what no reader needs in the log any more, and syncs the database file, beside readers and writers. Where another
+    /// recorder is doing just that, nothing is done.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub(crate) fn run(&self) -> Result<(), StoreError> {
+        let busy: bool = store_errors(self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(0)))?;
+        if busy {
+            tracing::debug!("another recorder moves the write-ahead log");
+        }
+        Ok(())
+    }
 }
 
 /// Moves everything that is committed into the database file, syncs that, and empties the log.

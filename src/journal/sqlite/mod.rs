@@ -16,7 +16,7 @@ mod sessions;
 mod totals;
 
 pub(crate) use append::{Transaction, WriterStore};
-pub(crate) use connection::empty_log;
+pub(crate) use connection::{LogMover, empty_log};
 pub use consumers::{ConsumerChange, ConsumerRow, ConsumerStore};
 pub use cursors::{CursorRow, CursorStore, DeadLetterRow};
 pub use filter::Condition;

@@ -1,30 +1,27 @@
 //! `FileBuilder`: one file that is being gathered, in memory, as encoded row groups and the rows of the one that is not full.
 
 use bytes::Bytes;
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use sha2::{Digest, Sha256};
 
 use super::config::ParquetConfig;
 use super::date::Date;
+use super::encoder::Encoder;
 use super::error::LakeError;
 use super::footer::{BLOCK, Footer};
-use super::format::properties;
+use super::frames::Frames;
 use super::layout::FileName;
-use crate::encode::arrow::{Rows, schema};
-use crate::encode::stored::Columns;
 use crate::journal::{Frontier, Hash};
 
 /// Rows that are made into columns at once: enough that the columns' own cost is small, and few enough to stay in the cache.
 const BATCH_ROWS: usize = 8_192;
 
-/// Bytes of payloads after which a batch is full, however few its rows.
+/// Bytes of rows after which a batch is full, however few its rows.
 const BATCH_BYTES: usize = 8 << 20;
 
 /// A file that is gathered.
 pub(super) struct FileBuilder {
-    writer: ArrowWriter<Vec<u8>>,
-    rows: Rows,
+    encoder: Encoder,
+    frames: Frames,
     footer: Footer,
     date: Date,
     block: Sha256,
@@ -49,9 +46,7 @@ impl FileBuilder {
         tree: Option<Frontier>,
     ) -> Result<Self, LakeError> {
         let date = Date::of(time_us);
-        // The Arrow schema would be a tenth of a small file, and every type is told by Parquet's own.
-        let options = ArrowWriterOptions::new().with_properties(properties(config)).with_skip_arrow_metadata(true);
-        let writer = ArrowWriter::try_new_with_options(Vec::new(), schema(), options).map_err(|source| parquet(first, source))?;
+        let encoder = Encoder::start(config).map_err(|source| parquet(first, source))?;
         let footer = Footer {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             journal_id: journal_id.to_owned(),
@@ -61,7 +56,7 @@ impl FileBuilder {
             tree_after: None,
             blocks: Vec::new(),
         };
-        Ok(Self { writer, rows: Rows::new(config.leaves), footer, date, block: Sha256::new(), tree })
+        Ok(Self { encoder, frames: Frames::default(), footer, date, block: Sha256::new(), tree })
     }
 
     /// The day of the first event.
@@ -76,14 +71,14 @@ impl FileBuilder {
 
     /// Bytes that the file has so far, about.
     pub(super) fn bytes(&self) -> u64 {
-        let bytes = self.writer.bytes_written() + self.writer.in_progress_size() + self.rows.payload_bytes() / 8;
+        let bytes = self.encoder.bytes() + self.frames.bytes() / 8;
         u64::try_from(bytes).unwrap_or(u64::MAX)
     }
 
-    /// Adds the next event.
-    pub(super) fn push(&mut self, columns: &Columns<'_>, leaf: &Hash) -> Result<(), LakeError> {
+    /// Adds the next event, as the journal stores it.
+    pub(super) fn push(&mut self, frame: &[u8], leaf: &Hash) -> Result<(), LakeError> {
         self.footer.last += 1;
-        self.rows.push(self.footer.last, columns, leaf);
+        self.frames.push(self.footer.last, frame, leaf);
         if let Some(tree) = &mut self.tree {
             tree.push(*leaf);
         }
@@ -91,33 +86,28 @@ impl FileBuilder {
         if self.events().is_multiple_of(BLOCK) {
             self.footer.blocks.push(self.block.finalize_reset().into());
         }
-        if self.rows.len() >= BATCH_ROWS || self.rows.payload_bytes() >= BATCH_BYTES {
+        if self.frames.len() >= BATCH_ROWS || self.frames.bytes() >= BATCH_BYTES {
             self.write()?;
         }
         Ok(())
     }
 
     fn write(&mut self) -> Result<(), LakeError> {
-        let last = self.footer.last;
-        let first = last + 1 - u64::try_from(self.rows.len()).unwrap_or(last);
-        let batch = self.rows.finish().map_err(|source| LakeError::Columns { first, last, source })?;
-        self.writer.write(&batch).map_err(|source| parquet(self.footer.first, source))
+        let frames = std::mem::take(&mut self.frames);
+        self.encoder.write(frames).map_err(|source| parquet(self.footer.first, source))
     }
 
     /// Ends the file.
     pub(super) fn finish(mut self) -> Result<Built, LakeError> {
-        if !self.rows.is_empty() {
+        if self.frames.len() > 0 {
             self.write()?;
         }
         if !self.events().is_multiple_of(BLOCK) {
             self.footer.blocks.push(self.block.finalize_reset().into());
         }
         self.footer.tree_after.clone_from(&self.tree);
-        for pair in self.footer.to_pairs() {
-            self.writer.append_key_value_metadata(pair);
-        }
         let first = self.footer.first;
-        let bytes = self.writer.into_inner().map_err(|source| parquet(first, source))?;
+        let bytes = self.encoder.finish(self.footer.to_pairs()).map_err(|source| parquet(first, source))?;
         let name = FileName { first, last: self.footer.last, date: self.date };
         Ok(Built { name, bytes: Bytes::from(bytes), tree: self.tree })
     }

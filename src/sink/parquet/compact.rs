@@ -78,7 +78,7 @@ pub(super) async fn merge(
                         footer.tree_before.clone(),
                     )?),
                 };
-                builder.push(&columns, &leaf)?;
+                builder.push(&frame, &leaf)?;
             }
         }
     }

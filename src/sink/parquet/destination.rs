@@ -147,7 +147,7 @@ impl ParquetDestination {
             }
         };
         let leaf = Hash::try_from(row.leaf).map_err(|_| StoreError::Damaged(format!("seq {}: the leaf is no hash", row.seq)))?;
-        gathering.file.push(&row.columns, &leaf)?;
+        gathering.file.push(row.frame, &leaf)?;
         if row.columns.kind == Kind::SessionEnded.as_str() {
             gathering.session_ended.get_or_insert((self.clock)());
         }

@@ -120,16 +120,6 @@ pub enum LakeError {
         /// What the reader or writer said.
         source: parquet::errors::ParquetError,
     },
-    /// Rows cannot be made into columns.
-    #[error("the events {first} to {last} cannot be put into columns, run `agentsh verify`: {source}")]
-    Columns {
-        /// First event.
-        first: u64,
-        /// Last event.
-        last: u64,
-        /// What Arrow said.
-        source: arrow_schema::ArrowError,
-    },
     /// A file's rows are not ours.
     #[error("{file}: {source}")]
     Row {
@@ -173,7 +163,6 @@ impl From<LakeError> for DeliverError {
             | LakeError::Hole { .. }
             | LakeError::Footer { .. }
             | LakeError::Parquet { .. }
-            | LakeError::Columns { .. }
             | LakeError::Row { .. }
             | LakeError::Changed { .. } => true,
             LakeError::Journal(_) => false,
