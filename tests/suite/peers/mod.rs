@@ -3,10 +3,12 @@
 mod grpc;
 mod lake;
 mod nats;
+pub mod nats_server;
 mod ocsf;
 mod otel;
 mod prometheus;
 mod s3;
+pub mod s3_server;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
