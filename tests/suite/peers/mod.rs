@@ -8,6 +8,7 @@ mod ocsf;
 mod otel;
 mod prometheus;
 mod s3;
+mod s3_parts;
 pub mod s3_server;
 
 use std::path::{Path, PathBuf};

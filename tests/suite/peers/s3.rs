@@ -1,10 +1,10 @@
 //! A lake in a bucket of moto's S3 server: put once, adopted, compacted; a bucket that vanishes and comes back; refused keys.
 
-use agentsh::sink::parquet::ParquetConfig;
+use agentsh::sink::parquet::{ParquetConfig, S3Config};
 use agentsh::sink::{DeliverError, Flush};
 
 use super::s3_server::{S3Server, s3_config};
-use crate::lake::rig::{Driver, Place, assert_equal_to_journal, head, journal_with, place};
+use crate::lake::rig::{Driver, Place, assert_equal_to_journal, head, journal_with, place, ranges};
 
 fn config(server: &S3Server) -> ParquetConfig {
     ParquetConfig {
@@ -82,6 +82,65 @@ fn a_bucket_that_vanished_is_named_and_nothing_behind_the_cursor_is_lost() {
     driver.flush(Flush::Close).unwrap();
     // With what was delivered before the bucket went, every event is there once.
     server.tell(&["upload", "lake", "agentsh/events/", place.lake.with_extension("kept").to_str().unwrap()]);
+    holds_the_journal(&server, &place);
+}
+
+#[test]
+fn g5_a_range_that_was_on_its_way_when_its_sender_was_killed_is_sealed_as_it_was_sent() {
+    let Some(server) = S3Server::start("g5_a_range_that_was_on_its_way_when_its_sender_was_killed") else { return };
+    let place = place();
+    journal_with(&place.root, 150);
+    server.tell(&["create", "lake"]);
+    let mut driver = Driver::new(&place.root, config(&server));
+    driver.resume(0).unwrap();
+    // The request goes out; whether and when it arrives, nobody here will know.
+    server.tell(&["delete", "lake"]);
+    driver.page(50).unwrap().unwrap_err();
+    drop(driver);
+    server.tell(&["create", "lake"]);
+    // The next one would make larger files, but begins with that range, even if it is told to end in the middle of it.
+    let larger = |prefix: &str| {
+        let s3 = S3Config { prefix: prefix.to_owned(), ..s3_config(&server.endpoint) };
+        ParquetConfig { seal_rows: 60, s3: Some(s3), ..config(&server) }
+    };
+    let mut driver = Driver::new(&place.root, larger("agentsh/events"));
+    driver.resume(0).unwrap();
+    driver.page(30).unwrap().unwrap();
+    assert_eq!(driver.flush(Flush::Close).unwrap(), 0);
+    driver.pages(30).unwrap();
+    driver.flush(Flush::Close).unwrap();
+    server.download(&place.lake);
+    assert_eq!(ranges(&place.lake), [(1, 40), (41, 100), (101, head(&place.root))]);
+    holds_the_journal(&server, &place);
+    // In another place nothing was on its way.
+    let mut driver = Driver::new(&place.root, larger("elsewhere"));
+    driver.resume(0).unwrap();
+    driver.pages(30).unwrap();
+    let keys = server.keys();
+    assert!(keys.iter().any(|key| key.starts_with("elsewhere/") && key.ends_with("01-00000000000000000060.parquet")), "{keys:?}");
+}
+
+#[test]
+fn g5_an_object_that_arrives_late_and_is_covered_goes() {
+    let Some(server) = S3Server::start("g5_an_object_that_arrives_late_and_is_covered_goes") else { return };
+    let place = place();
+    journal_with(&place.root, 150);
+    server.tell(&["create", "lake"]);
+    let mut driver = Driver::new(&place.root, config(&server));
+    driver.resume(0).unwrap();
+    driver.pages(50).unwrap();
+    let small = place.folder.path().join("small");
+    server.download(&small);
+    let compacting = ParquetConfig { compact_below: 1 << 20, compact_files: 2, seal_rows: 10_000, ..config(&server) };
+    let mut driver = Driver::new(&place.root, compacting);
+    driver.resume(0).unwrap();
+    driver.pages(50).unwrap();
+    driver.flush(Flush::Close).unwrap();
+    assert_eq!(server.keys().len(), 1);
+    server.tell(&["upload", "lake", "agentsh/events/", small.to_str().unwrap()]);
+    assert!(server.keys().len() > 2);
+    driver.flush(Flush::Close).unwrap();
+    assert_eq!(server.keys().len(), 1);
     holds_the_journal(&server, &place);
 }
 

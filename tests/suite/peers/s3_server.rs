@@ -67,8 +67,18 @@ impl S3Server {
 
     /// Copies the lake of [`s3_config`] into a folder.
     pub fn download(&self, to: &Path) {
+        self.download_from("agentsh/events", to);
+    }
+
+    /// Copies what has a prefix into a folder.
+    pub fn download_from(&self, prefix: &str, to: &Path) {
         let _it_may_not_be_there = std::fs::remove_dir_all(to);
-        self.tell(&["download", "lake", "agentsh/events/", to.to_str().unwrap()]);
+        self.tell(&["download", "lake", &format!("{prefix}/"), to.to_str().unwrap()]);
+    }
+
+    /// Uploads in parts that were begun and neither completed nor aborted.
+    pub fn unfinished(&self) -> u64 {
+        self.tell(&["uploads", "lake"]).trim().parse().unwrap()
     }
 
     pub fn keys(&self) -> Vec<String> {
