@@ -3,6 +3,8 @@
 mod grpc;
 mod lake;
 mod nats;
+mod nats_limits;
+mod nats_security;
 pub mod nats_server;
 mod ocsf;
 mod otel;
