@@ -9,6 +9,7 @@
 //! intakes/<id>.intake      one for each recorder that lives, or died and was not drained yet
 //! doorbell/<name>.sock     one for each reader that waits for commits
 //! readers/<name>.lock      held by the one process that delivers to that sink
+//! lake.sealing             the range that was last about to be sealed in a bucket
 //! sessions/<id>            one for each session that is open, locked by its recorder; an unlocked one was left by a recorder that died
 //! ```
 
@@ -112,6 +113,11 @@ impl DataDir {
         self.root.join("sessions")
     }
 
+    /// The range that was last about to be sealed in a bucket.
+    pub(crate) fn lake_sealing(&self) -> PathBuf {
+        self.root.join("lake.sealing")
+    }
+
     fn checkpoints(&self) -> PathBuf {
         self.root.join("checkpoints")
     }
@@ -158,7 +164,7 @@ impl DataDir {
     }
 
     /// Replaces a small file in one step: a reader sees the old or the new content, never a part.
-    pub(super) fn replace(path: &Path, content: &str) -> io::Result<()> {
+    pub(crate) fn replace(path: &Path, content: &str) -> io::Result<()> {
         let temporary = path.with_extension(format!("new-{}", std::process::id()));
         let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&temporary)?;
         file.write_all(content.as_bytes())?;

@@ -1,4 +1,4 @@
-"""A local S3 server (moto) and what a test does to it: s3.py serve | create ENDPOINT BUCKET | delete … | keys … | download …"""
+"""A local S3 server (moto) and what a test does to it: s3.py serve | create ENDPOINT BUCKET | delete … | keys … | uploads … | download …"""
 import os, sys
 
 what = sys.argv[1]
@@ -35,6 +35,8 @@ elif what == "delete":
     s3.delete_bucket(Bucket=rest[0])
 elif what == "keys":
     print("\n".join(keys(rest[0])))
+elif what == "uploads":
+    print(len(s3.list_multipart_uploads(Bucket=rest[0]).get("Uploads", [])))
 elif what == "download":
     bucket, prefix, folder = rest
     for key in keys(bucket):

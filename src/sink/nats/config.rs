@@ -56,7 +56,7 @@ pub struct NatsConfig {
     pub nkey_file: Option<PathBuf>,
     /// Whether a connection without TLS is refused.
     pub tls: bool,
-    /// Certificate authorities to trust besides the system's, as PEM.
+    /// Certificate authorities to trust instead of the system's, as PEM.
     pub ca_file: Option<PathBuf>,
     /// The certificate to show, and its key, as PEM.
     pub cert_file: Option<PathBuf>,

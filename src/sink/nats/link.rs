@@ -3,8 +3,8 @@
 //! The client would mend a broken connection by itself and send what is queued, past messages that were lost with the connection. That
 //! would change the order, so it is kept from reconnecting, and the link is replaced.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_nats::jetstream::stream::{Config, StorageType};
@@ -21,10 +21,15 @@ use crate::sink::tls::install_crypto;
 /// Longer than any link is kept once it is broken.
 const NEVER: Duration = Duration::from_secs(365 * 86_400);
 
+/// The first error that the server told of by itself, such as a subject that this user may not publish to: the publication itself is
+/// answered with silence.
+type Complaint = Arc<OnceLock<String>>;
+
 /// A connection that works, or did.
 pub(super) struct Link {
     pub(super) stream: Context,
     broken: watch::Receiver<bool>,
+    complaint: Complaint,
     runtime: Option<Runtime>,
 }
 
@@ -43,7 +48,8 @@ impl Link {
         let failed = |reason: String| DeliverError::Unavailable { reason, retry_after: None };
         install_crypto();
         let (breaks, broken) = watch::channel(false);
-        let options = options(config, breaks).map_err(misconfigured)?;
+        let complaint = Complaint::default();
+        let options = options(config, breaks, Arc::clone(&complaint)).map_err(misconfigured)?;
         let servers: Result<Vec<ServerAddr>, _> = config.servers.iter().map(|server| server.parse()).collect();
         let servers = servers.map_err(|error| misconfigured(format!("sinks.nats.servers: {error}")))?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -58,11 +64,19 @@ impl Link {
         let client = match connecting.await {
             Ok(Ok(client)) => client,
             Ok(Err(error)) => {
-                let reason = format!("{error}");
+                let mut reason = error.to_string();
+                // What rustls makes of a server that answers in plain text.
+                if reason.contains("InvalidContentType") {
+                    reason.push_str(": this server does not speak TLS; see sinks.nats.tls");
+                }
                 return Err(match error.kind() {
-                    ConnectErrorKind::ServerParse
-                    | ConnectErrorKind::Authentication
-                    | ConnectErrorKind::AuthorizationViolation => misconfigured(reason),
+                    ConnectErrorKind::ServerParse => misconfigured(reason),
+                    ConnectErrorKind::Authentication => misconfigured(format!(
+                        "{reason}: the key of sinks.nats.nkey_file or sinks.nats.credentials_file cannot be used"
+                    )),
+                    ConnectErrorKind::AuthorizationViolation => misconfigured(format!(
+                        "{reason}: the server does not accept us; see sinks.nats.token, user, nkey_file and credentials_file"
+                    )),
                     ConnectErrorKind::Tls
                     | ConnectErrorKind::Dns
                     | ConnectErrorKind::TimedOut
@@ -81,14 +95,20 @@ impl Link {
             .build(client);
         if config.create_stream {
             let made = stream.get_or_create_stream(stream_config(config)).await;
-            made.map_err(|error| failed(format!("the stream {} cannot be made: {error}", config.stream)))?;
+            let said = || complaint.get().map(|said| format!("; the server says: {said}")).unwrap_or_default();
+            made.map_err(|error| failed(format!("the stream {} cannot be made: {error}{}", config.stream, said())))?;
         }
-        Ok(Self { stream, broken, runtime: link.0.take() })
+        Ok(Self { stream, broken, complaint, runtime: link.0.take() })
     }
 
     /// Whether the connection was lost.
     pub(super) fn is_broken(&self) -> bool {
         *self.broken.borrow()
+    }
+
+    /// What the server complained of by itself.
+    pub(super) fn complaint(&self) -> Option<&str> {
+        self.complaint.get().map(String::as_str)
     }
 
     /// Waits until the connection is lost.
@@ -124,7 +144,7 @@ fn stream_config(config: &NatsConfig) -> Config {
     }
 }
 
-fn options(config: &NatsConfig, breaks: watch::Sender<bool>) -> Result<ConnectOptions, String> {
+fn options(config: &NatsConfig, breaks: watch::Sender<bool>, complaint: Complaint) -> Result<ConnectOptions, String> {
     let connected = Arc::new(AtomicBool::new(false));
     let was_connected = Arc::clone(&connected);
     let breaks = Arc::new(breaks);
@@ -140,11 +160,10 @@ fn options(config: &NatsConfig, breaks: watch::Sender<bool>) -> Result<ConnectOp
                 Event::Disconnected | Event::Closed => {
                     breaks.send_replace(true);
                 }
-                Event::LameDuckMode
-                | Event::Draining
-                | Event::SlowConsumer(_)
-                | Event::ServerError(_)
-                | Event::ClientError(_) => {}
+                Event::ServerError(error) => {
+                    let _only_the_first = complaint.set(error.to_string());
+                }
+                Event::LameDuckMode | Event::Draining | Event::SlowConsumer(_) | Event::ClientError(_) => {}
             }
             std::future::ready(())
         })
@@ -160,7 +179,8 @@ fn options(config: &NatsConfig, breaks: watch::Sender<bool>) -> Result<ConnectOp
         (None, Some(_)) => return Err("sinks.nats.password needs sinks.nats.user".to_owned()),
     }
     if let Some(credentials) = secret(None, config.credentials_file.as_deref())? {
-        let read = options.credentials(credentials.reveal());
+        // The client wants the last line's end, which a secret is without.
+        let read = options.credentials(&format!("{}\n", credentials.reveal()));
         options = read.map_err(|_| "sinks.nats.credentials_file holds no credentials".to_owned())?;
     }
     if let Some(seed) = secret(None, config.nkey_file.as_deref())? {

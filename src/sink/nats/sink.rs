@@ -121,6 +121,12 @@ impl Destination for NatsSink {
             published = self.publish(&link, &events) => published,
             () = link.lost() => Err(DeliverError::Unavailable { reason: "the connection was lost".to_owned(), retry_after: None }),
         };
+        let published = published.map_err(|error| match (error, link.complaint()) {
+            (DeliverError::Unavailable { reason, retry_after }, Some(said)) => {
+                DeliverError::Unavailable { reason: format!("{reason}; the server says: {said}"), retry_after }
+            }
+            (error, _) => error,
+        });
         // After any failure the link is dropped with all that is under way on it, so that nothing of this attempt comes behind the next.
         refused.extend(published?);
         self.link = Some(link);

@@ -69,6 +69,11 @@ impl FileBuilder {
         self.footer.last + 1 - self.footer.first
     }
 
+    /// `seq` of the last event gathered.
+    pub(super) const fn last(&self) -> u64 {
+        self.footer.last
+    }
+
     /// Bytes that the file has so far, about.
     pub(super) fn bytes(&self) -> u64 {
         let bytes = self.encoder.bytes() + self.frames.bytes() / 8;

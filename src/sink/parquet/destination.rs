@@ -9,6 +9,7 @@ use super::date::Date;
 use super::error::LakeError;
 use super::layout::{FileName, Sealed};
 use super::reader::LakeFile;
+use super::sealing::Sealing;
 use super::step::{Step, Steps};
 use super::store::Store;
 use crate::event::Kind;
@@ -45,12 +46,18 @@ struct Lake {
     gathering: Option<Gathering>,
     /// A file that could not be brought to its place yet. Nothing is gathered behind it.
     waiting: Option<Built>,
+    /// The last event of the next file, where one that begins there was sent to the bucket before and may still arrive.
+    planned: Option<u64>,
+    /// The range that is written down.
+    sealing: Option<Sealing>,
 }
 
 struct Gathering {
     file: FileBuilder,
     since: Instant,
     session_ended: Option<Instant>,
+    /// It is sealed behind this event, and neither before nor later.
+    planned: Option<u64>,
 }
 
 impl ParquetDestination {
@@ -104,7 +111,12 @@ impl ParquetDestination {
             Some(tree) => Some(tree),
             None => tree_of(&journal, safe)?,
         };
-        self.lake = Some(Lake { store, journal_id, sealed, safe, taken: safe, tree, gathering: None, waiting: None });
+        let planned = match store.remote() {
+            Some(place) => Sealing::last_of(&self.data_dir, &place, safe + 1)?.filter(|last| *last <= head),
+            None => None,
+        };
+        let (gathering, waiting, sealing) = (None, None, None);
+        self.lake = Some(Lake { store, journal_id, sealed, safe, taken: safe, tree, gathering, waiting, planned, sealing });
         Ok(safe)
     }
 
@@ -129,7 +141,8 @@ impl ParquetDestination {
                 return Err(LakeError::Hole { from: lake.taken + 1, to: row.seq - 1 });
             }
             let date = Date::of(row.columns.time_us);
-            if lake.gathering.as_ref().is_some_and(|gathering| gathering.file.date() < date || self.is_full(gathering)) {
+            let ends = |gathering: &Gathering| gathering.planned.is_none() && gathering.file.date() < date;
+            if lake.gathering.as_ref().is_some_and(|gathering| ends(gathering) || self.is_full(gathering)) {
                 self.seal().await?;
             }
             self.add(&row)?;
@@ -143,7 +156,8 @@ impl ParquetDestination {
             Some(gathering) => gathering,
             None => {
                 let file = FileBuilder::new(&self.config, &lake.journal_id, row.seq, row.columns.time_us, lake.tree.take())?;
-                lake.gathering.insert(Gathering { file, since: (self.clock)(), session_ended: None })
+                let planned = lake.planned.take();
+                lake.gathering.insert(Gathering { file, since: (self.clock)(), session_ended: None, planned })
             }
         };
         let leaf = Hash::try_from(row.leaf).map_err(|_| StoreError::Damaged(format!("seq {}: the leaf is no hash", row.seq)))?;
@@ -171,6 +185,9 @@ impl ParquetDestination {
 
     fn is_full(&self, gathering: &Gathering) -> bool {
         let events = gathering.file.events();
+        if let Some(last) = gathering.planned {
+            return gathering.file.last() >= last;
+        }
         // The size is looked at now and then: it is a sum over all columns.
         events >= self.config.seal_rows || (events.is_multiple_of(1_024) && gathering.file.bytes() >= self.config.seal_bytes)
     }
@@ -187,7 +204,8 @@ impl ParquetDestination {
         self.settle().await?;
         let due = self.lake.as_ref().and_then(|lake| lake.gathering.as_ref()).is_some_and(|gathering| {
             let ended = idle && self.config.seal_on_session_end && gathering.session_ended.is_some();
-            all || ended || self.is_full(gathering) || self.is_due(gathering)
+            let due = all || ended || self.is_due(gathering);
+            self.is_full(gathering) || (due && gathering.planned.is_none())
         });
         if due {
             self.seal().await?;
@@ -208,6 +226,15 @@ impl ParquetDestination {
     /// Brings the file that waits to its place. A failure leaves it waiting.
     async fn settle(&mut self) -> Result<(), LakeError> {
         let Some(lake) = &mut self.lake else { return Ok(()) };
+        let Some(name) = lake.waiting.as_ref().map(|built| built.name) else { return Ok(()) };
+        if let Some(place) = lake.store.remote() {
+            let sealing = Sealing::of(&place, name);
+            if lake.sealing.as_ref() != Some(&sealing) {
+                sealing.write(&self.data_dir)?;
+                (self.steps)(Step::Planned);
+                lake.sealing = Some(sealing);
+            }
+        }
         let Some(built) = lake.waiting.take() else { return Ok(()) };
         if let Err(error) = lake.store.put(built.name, &built.bytes, &mut self.steps).await {
             lake.waiting = Some(built);
@@ -237,6 +264,18 @@ impl ParquetDestination {
             }
         }
     }
+
+    /// Removes what a larger object covers and has arrived since the lake was read: a request of a process that was killed.
+    async fn tidy(&mut self) {
+        let Some(lake) = self.lake.as_mut().filter(|lake| lake.store.remote().is_some()) else { return };
+        let tidied = match lake.store.list().await {
+            Ok(mut listing) => compact::remove_covered(&lake.store, &mut listing.sealed, &mut self.steps).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = tidied {
+            tracing::warn!(%error, "the lake was not looked through for what came late; the next start does it");
+        }
+    }
 }
 
 impl Destination for ParquetDestination {
@@ -257,6 +296,9 @@ impl Destination for ParquetDestination {
     async fn flush(&mut self, why: Flush) -> Result<u64, DeliverError> {
         let safe = self.seal_due(true, why == Flush::Close).await?;
         self.compact().await;
+        if why == Flush::Close {
+            self.tidy().await;
+        }
         Ok(safe)
     }
 }

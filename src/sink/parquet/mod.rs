@@ -8,7 +8,8 @@
 //!
 //! A file holds a range of `seq` without a hole, and its name says which. It is written beside its place, synced, renamed into it, and
 //! the folder is synced; only then does the cursor move. A kill in between leaves a leftover that the next start removes, or a file
-//! that it adopts: the files say what is delivered, the cursor only where to look. In S3 an object appears whole or not at all.
+//! that it adopts: the files say what is delivered, the cursor only where to look. In S3 an object appears whole or not at all, and the
+//! range that is sent is on this machine's disk before, so that what arrives late is nothing new (`sealing`).
 //!
 //! Guarantees: every event is in exactly one file (G-5), after a kill between any two steps; a file alone can be verified (G-4): the
 //! rows hold the stored frames, the footer the tree before and behind them. Never: a file that is changed in place, or one that is
@@ -26,6 +27,7 @@ mod format;
 mod frames;
 mod layout;
 mod reader;
+mod sealing;
 mod step;
 mod store;
 mod verify;

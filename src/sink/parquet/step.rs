@@ -11,6 +11,10 @@ pub enum Step {
     Synced,
     /// The file has its name.
     Renamed,
+    /// The range that is about to be sent to a bucket is on this machine's disk.
+    Planned,
+    /// One part of an object is in the bucket, where nobody sees it yet.
+    Part,
     /// The name is on the disk (or the object is in the bucket): the range is sealed.
     Sealed,
     /// One of the files that a larger one covers is gone.

@@ -1,5 +1,8 @@
 //! Subscribers that come back after whatever happened to them, and note what they saw.
 
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,7 +13,10 @@ use agentsh::serve::grpc::event_service_client::EventServiceClient;
 use proto::subscribe_request::Start;
 use proto::subscribe_response::Message;
 use proto::{AckRequest, SubscribeRequest};
+use serde::{Deserialize, Serialize};
 use tonic::transport::{Channel, Endpoint};
+
+use super::process::{beside, note, notes};
 
 /// How a subscriber keeps its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +42,56 @@ pub struct Subscriber {
     pub wrong: Mutex<Option<String>>,
     /// Cuts its stream.
     pub cut: AtomicBool,
+    /// Where it notes what it saw, if it may be killed.
+    notes: Option<File>,
+}
+
+/// A subscriber in a process of its own, which may be killed: what it saw is in a file.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Order {
+    pub folder: PathBuf,
+    pub addr: SocketAddr,
+}
+
+/// Its name.
+const APART: &str = "apart";
+
+impl Order {
+    fn seen(&self) -> PathBuf {
+        beside(&self.folder, APART, "seen")
+    }
+
+    fn wrong(&self) -> PathBuf {
+        beside(&self.folder, APART, "wrong")
+    }
+
+    pub fn through(&self) -> u64 {
+        std::fs::metadata(self.seen()).map_or(0, |metadata| metadata.len() / 32)
+    }
+
+    /// What the process saw, in all its lives.
+    pub fn read(&self) -> Arc<Subscriber> {
+        let mut subscriber = Subscriber::make(APART, Place::Own, false, false);
+        let seen = std::fs::read(self.seen()).unwrap_or_default();
+        subscriber.seen = Mutex::new(seen.chunks_exact(32).map(|leaf| leaf.try_into().unwrap()).collect());
+        subscriber.wrong = Mutex::new(std::fs::read_to_string(self.wrong()).ok());
+        Arc::new(subscriber)
+    }
+}
+
+/// What its process runs, until it is killed.
+pub async fn run(order: &Order) {
+    let notes = notes(&order.seen(), 32);
+    let mut subscriber = Arc::into_inner(order.read()).unwrap();
+    subscriber.notes = Some(notes);
+    let subscriber = Arc::new(subscriber);
+    let reading = tokio::spawn(Arc::clone(&subscriber).run(order.addr, Arc::default()));
+    while !reading.is_finished() {
+        if let Some(wrong) = subscriber.wrong.lock().unwrap().as_ref() {
+            std::fs::write(order.wrong(), wrong).unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// The leaf that the journal has for an event that came over the wire.
@@ -49,7 +105,11 @@ pub fn leaf_of(message: proto::Event) -> Result<[u8; 32], String> {
 
 impl Subscriber {
     pub fn new(name: &'static str, place: Place, slow: bool, masked: bool) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::make(name, place, slow, masked))
+    }
+
+    fn make(name: &'static str, place: Place, slow: bool, masked: bool) -> Self {
+        Self {
             name,
             place,
             slow,
@@ -59,7 +119,8 @@ impl Subscriber {
             connections: AtomicU64::default(),
             wrong: Mutex::default(),
             cut: AtomicBool::default(),
-        })
+            notes: None,
+        }
     }
 
     pub fn through(&self) -> u64 {
@@ -150,7 +211,12 @@ impl Subscriber {
             return;
         }
         match leaf_of(event) {
-            Ok(leaf) => seen.push(leaf),
+            Ok(leaf) => {
+                if let Some(notes) = &self.notes {
+                    note(notes, &leaf);
+                }
+                seen.push(leaf);
+            }
             Err(error) => self.accuse(format!("{expected} is no event: {error}")),
         }
     }

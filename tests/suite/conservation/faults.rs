@@ -1,286 +1,193 @@
-//! The stage: who runs, and what happens to them, from a seed.
+//! What happens to those on the stage, from a seed.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use agentsh::journal::{DataDir, ReaderStore};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::collectors::{self, Mood, Taken};
+use super::collectors::Mood;
 use super::consumers::Subscriber;
-use super::link::{Link, Weather};
-use super::oracle::{Oracle, Order};
-use super::service::{Places, Service};
-use crate::journal::children::Numbers;
-
-/// Numbers that one recorder issues at most; the next one begins behind them.
-const NUMBERS: u64 = 1 << 20;
-
-/// How long everybody has to catch up once all is well.
-const CATCH_UP: Duration = Duration::from_secs(240);
-
-pub struct Scene {
-    pub data_dir: PathBuf,
-    pub places: Places,
-    pub stream_link: Link,
-    webhook_link: Link,
-    otlp_link: Link,
-    pub webhook: Arc<Taken>,
-    pub otlp: Arc<Taken>,
-    folder: PathBuf,
-    config: PathBuf,
-    numbers: Numbers,
-    recorders: Vec<Oracle>,
-    pub answers: Vec<PathBuf>,
-    server: Option<Service>,
-    /// Faults by name, and how often each happened.
-    happened: std::collections::BTreeMap<&'static str, u64>,
-}
+use super::link::Weather;
+use super::process::Process;
+use super::scene::{BUCKET, NATS, Scene};
+use super::service::Service;
 
 impl Scene {
-    pub async fn set(folder: &Path, seed: u64) -> Self {
-        let (webhook, otlp) = (Arc::new(Taken::default()), Arc::new(Taken::default()));
-        let (stream_link, webhook_link, otlp_link) = (Link::start().await, Link::start().await, Link::start().await);
-        webhook_link.lead_to(collectors::webhook(Arc::clone(&webhook)).await);
-        otlp_link.lead_to(collectors::otlp(Arc::clone(&otlp)).await);
-        let places = Places {
-            data_dir: folder.join("data"),
-            lake: folder.join("lake"),
-            jsonl: folder.join("events.jsonl"),
-            webhook: webhook_link.addr(),
-            otlp: otlp_link.addr(),
-        };
-        let config = folder.join("config.yaml");
-        std::fs::write(&config, places.configuration()).unwrap();
-        let mut scene = Self {
-            data_dir: places.data_dir.clone(),
-            places,
-            stream_link,
-            webhook_link,
-            otlp_link,
-            webhook,
-            otlp,
-            folder: folder.to_owned(),
-            config,
-            numbers: Numbers(seed),
-            recorders: Vec::new(),
-            answers: Vec::new(),
-            server: None,
-            happened: std::collections::BTreeMap::new(),
-        };
-        scene.start_server();
-        for _ in 0..2 {
-            scene.start_recorder();
-        }
-        scene
-    }
-
-    fn start_server(&mut self) {
-        let server = Service::start(&self.config, &self.folder.join("server.log"));
-        let server = server.unwrap_or_else(|| {
-            panic!("no server: {}", std::fs::read_to_string(self.folder.join("server.log")).unwrap_or_default())
-        });
-        self.stream_link.lead_to(server.grpc);
-        self.server = Some(server);
-    }
-
-    fn start_recorder(&mut self) {
-        let generation = self.answers.len() as u64;
-        let order = Order {
-            root: self.data_dir.clone(),
-            answers: self.folder.join(format!("answers-{generation}")),
-            first: generation * NUMBERS,
-            count: NUMBERS,
-            seed: self.numbers.next(),
-            stop: self.folder.join(format!("stop-{generation}")),
-        };
-        self.answers.push(order.answers.clone());
-        self.recorders.push(Oracle::start(&order));
-    }
-
     /// One fault, and a while without a new one.
     pub fn something_happens(&mut self, subscribers: &[Arc<Subscriber>]) {
-        let name = match self.numbers.below(16) {
+        let name = match self.numbers.below(32) {
             0 | 1 => self.a_recorder_is_killed(),
             2 => self.a_recorder_is_stopped(),
-            3 => self.the_server_is_killed(),
-            4 => self.the_server_is_stopped(),
-            5 => self.the_server_is_told_to_end(),
-            6 => {
-                subscribers[self.numbers.below(subscribers.len() as u64) as usize].cut.store(true, Ordering::Relaxed);
-                "a subscriber goes away"
+            3 | 4 => self.the_server_is_killed(),
+            5 => self.the_server_is_stopped(),
+            6 => self.the_server_is_told_to_end(),
+            7 => {
+                subscribers[self.pick(subscribers.len())].cut.store(true, Ordering::Relaxed);
+                "a subscriber goes away".to_owned()
             }
-            7 => self.connections_are_cut(),
-            8..=11 => self.the_network_is_bad(),
-            _ => self.a_collector_has_a_mood(),
+            8 => self.a_subscriber_is_killed(),
+            9 => self.stopped("a subscriber", self.reading.pid()),
+            10..=12 => self.connections_are_cut(),
+            13..=18 => self.the_network_is_bad(),
+            19..=22 => self.a_collector_has_a_mood(),
+            23 => self.a_collector_is_killed(),
+            24 => self.a_collector_is_stopped(),
+            25 | 26 => self.the_stream_is_killed(),
+            27 => self.the_stream_is_stopped(),
+            28 => self.the_bucket_is_stopped(),
+            29 | 30 => self.the_carrier_is_killed(),
+            _ => self.the_carrier_is_stopped(),
         };
         *self.happened.entry(name).or_default() += 1;
         self.wait(20, 400);
+    }
+
+    fn pick(&mut self, count: usize) -> usize {
+        self.numbers.below(count as u64) as usize
     }
 
     fn wait(&mut self, least: u64, more: u64) {
         std::thread::park_timeout(Duration::from_millis(least + self.numbers.below(more)));
     }
 
-    fn a_recorder_is_killed(&mut self) -> &'static str {
-        let index = self.numbers.below(self.recorders.len() as u64) as usize;
-        self.recorders.swap_remove(index).kill();
-        self.start_recorder();
-        "a recorder is killed"
-    }
-
-    fn a_recorder_is_stopped(&mut self) -> &'static str {
-        let index = self.numbers.below(self.recorders.len() as u64) as usize;
-        let pid = Pid::from_raw(self.recorders[index].id());
+    /// SIGSTOP, and a while later SIGCONT.
+    fn stopped(&mut self, who: &str, pid: Pid) -> String {
         let _it_may_have_ended = kill(pid, Signal::SIGSTOP);
         self.wait(50, 1_500);
         let _it_may_have_ended = kill(pid, Signal::SIGCONT);
-        "a recorder is stopped"
+        format!("{who} is stopped")
     }
 
-    fn the_server_is_killed(&mut self) -> &'static str {
+    fn a_recorder_is_killed(&mut self) -> String {
+        let index = self.pick(self.recorders.len());
+        self.recorders.swap_remove(index).kill();
+        self.start_recorder();
+        "a recorder is killed".to_owned()
+    }
+
+    fn a_recorder_is_stopped(&mut self) -> String {
+        let index = self.pick(self.recorders.len());
+        let pid = Pid::from_raw(self.recorders[index].id());
+        self.stopped("a recorder", pid)
+    }
+
+    fn the_server_is_killed(&mut self) -> String {
         if let Some(mut server) = self.server.take() {
             server.kill();
         }
         self.wait(1, 300);
         self.start_server();
-        "the server is killed"
+        "the server is killed".to_owned()
     }
 
-    fn the_server_is_stopped(&mut self) -> &'static str {
-        let Some(pid) = self.server.as_ref().map(Service::pid) else { return "" };
-        let _it_may_have_ended = kill(pid, Signal::SIGSTOP);
-        self.wait(50, 1_500);
-        let _it_may_have_ended = kill(pid, Signal::SIGCONT);
-        "the server is stopped"
+    fn the_server_is_stopped(&mut self) -> String {
+        let pid = self.server.as_ref().map(Service::pid).unwrap();
+        self.stopped("the server", pid)
     }
 
-    fn the_server_is_told_to_end(&mut self) -> &'static str {
+    fn the_server_is_told_to_end(&mut self) -> String {
         if let Some(mut server) = self.server.take() {
             assert!(server.terminate(), "the server ends in good order: {}", self.log());
         }
         self.start_server();
-        "the server is told to end"
+        "the server is told to end".to_owned()
     }
 
-    fn connections_are_cut(&mut self) -> &'static str {
-        self.link().cut();
-        "connections are cut"
+    fn a_subscriber_is_killed(&mut self) -> String {
+        self.reading.kill();
+        self.start_reading();
+        "a subscriber is killed".to_owned()
     }
 
-    fn link(&mut self) -> &Link {
-        match self.numbers.below(3) {
-            0 => &self.stream_link,
-            1 => &self.webhook_link,
-            _ => &self.otlp_link,
+    /// A network that something is on the far side of.
+    fn link(&mut self) -> usize {
+        loop {
+            let link = self.pick(self.links.len());
+            if !(link == NATS && self.nats.is_none() || link == BUCKET && self.bucket.is_none()) {
+                return link;
+            }
         }
     }
 
-    fn the_network_is_bad(&mut self) -> &'static str {
-        let (weather, name) = match self.numbers.below(3) {
+    fn connections_are_cut(&mut self) -> String {
+        let link = self.link();
+        self.links[link].cut();
+        "connections are cut".to_owned()
+    }
+
+    fn the_network_is_bad(&mut self) -> String {
+        let (weather, name) = match self.numbers.below(5) {
             0 => (Weather::Slow, "the network is slow"),
-            1 => (Weather::Stalled, "the network stalls"),
-            _ => (Weather::Refusing, "connections are refused"),
+            1 => (Weather::Trickling, "the network trickles"),
+            2 => (Weather::Stalled, "the network stalls"),
+            3 => (Weather::Refusing, "connections are refused"),
+            _ => (Weather::Babbling, "garbage is answered"),
         };
-        let which = self.numbers.below(3);
-        let pick = |scene: &Self| match which {
-            0 => scene.stream_link.set(weather),
-            1 => scene.webhook_link.set(weather),
-            _ => scene.otlp_link.set(weather),
-        };
-        pick(self);
-        if weather == Weather::Refusing {
-            match which {
-                0 => self.stream_link.cut(),
-                1 => self.webhook_link.cut(),
-                _ => self.otlp_link.cut(),
-            }
+        let link = self.link();
+        self.links[link].set(weather);
+        if matches!(weather, Weather::Refusing | Weather::Babbling) {
+            self.links[link].cut();
         }
         self.wait(50, 1_500);
-        match which {
-            0 => self.stream_link.set(Weather::Fine),
-            1 => self.webhook_link.set(Weather::Fine),
-            _ => self.otlp_link.set(Weather::Fine),
-        }
-        name
+        self.links[link].set(Weather::Fine);
+        name.to_owned()
     }
 
-    fn a_collector_has_a_mood(&mut self) -> &'static str {
-        let (mood, name) = match self.numbers.below(3) {
-            0 => (Mood::Busy, "a collector is busy"),
-            1 => (Mood::Forgetful, "a collector's answer is lost"),
-            _ => (Mood::Tired, "a collector is slow"),
-        };
-        let taken = Arc::clone(if self.numbers.below(2) == 0 { &self.webhook } else { &self.otlp });
-        taken.set(mood);
+    fn a_collector_has_a_mood(&mut self) -> String {
+        let mood = Mood::ALL[self.pick(Mood::ALL.len())];
+        let index = self.pick(self.collectors.len());
+        self.collectors[index].order.set(Some(mood));
         self.wait(50, 1_500);
-        taken.set(Mood::Willing);
-        name
+        self.collectors[index].order.set(None);
+        mood.what_happens().to_owned()
     }
 
-    /// No more faults; the recorders end in good order.
-    pub fn calm_down(&mut self) {
-        for recorder in &mut self.recorders {
-            recorder.finish();
-        }
-        self.recorders.clear();
+    fn a_collector_is_killed(&mut self) -> String {
+        let index = self.pick(self.collectors.len());
+        self.collectors[index].process.kill();
+        self.wait(1, 300);
+        self.start_collector(index);
+        "a collector is killed".to_owned()
     }
 
-    /// `seq` of the last event that a recorder has issued; the server's own come behind it.
-    pub fn head(&self) -> u64 {
-        ReaderStore::open(&DataDir::at(&self.data_dir).journal()).unwrap().head().unwrap()
+    fn a_collector_is_stopped(&mut self) -> String {
+        let index = self.pick(self.collectors.len());
+        self.stopped("a collector", self.collectors[index].process.pid())
     }
 
-    pub fn wait_for_everybody(&self, subscribers: &[Arc<Subscriber>], head: u64) {
-        let began = Instant::now();
-        let behind = || {
-            let mut behind: Vec<String> = subscribers
-                .iter()
-                .filter(|subscriber| subscriber.through() < head && subscriber.wrong.lock().unwrap().is_none())
-                .map(|subscriber| format!("{} at {}", subscriber.name, subscriber.through()))
-                .collect();
-            for (name, taken) in [("webhook", &self.webhook), ("otlp", &self.otlp)] {
-                if taken.len() < head {
-                    behind.push(format!("{name} has {}", taken.len()));
-                }
-            }
-            behind
-        };
-        while !behind().is_empty() {
-            assert!(began.elapsed() < CATCH_UP, "not everybody has caught up with {head}: {:?}\n{}", behind(), self.log());
-            std::thread::park_timeout(Duration::from_millis(20));
-        }
+    fn the_stream_is_killed(&mut self) -> String {
+        let Some(mut nats) = self.nats.take() else { return "nothing".to_owned() };
+        nats.kill();
+        self.wait(1, 600);
+        nats.restart_elsewhere();
+        self.links[NATS].lead_to(([127, 0, 0, 1], nats.port).into());
+        self.nats = Some(nats);
+        "nats-server is killed".to_owned()
     }
 
-    /// The server ends in good order: what it had gathered is sealed.
-    pub fn end(&mut self) {
-        if let Some(mut server) = self.server.take() {
-            assert!(server.terminate(), "the server ends in good order: {}", self.log());
-        }
+    fn the_stream_is_stopped(&mut self) -> String {
+        let Some(pid) = self.nats.as_ref().map(|nats| nats.pid()) else { return "nothing".to_owned() };
+        self.stopped("nats-server", pid)
     }
 
-    fn log(&self) -> String {
-        let log = std::fs::read_to_string(self.folder.join("server.log")).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
-        lines[lines.len().saturating_sub(30)..].join("\n")
+    /// Its objects are in its memory: it is never killed.
+    fn the_bucket_is_stopped(&mut self) -> String {
+        let Some(pid) = self.bucket.as_ref().map(|bucket| bucket.pid()) else { return "nothing".to_owned() };
+        self.stopped("the bucket's server", pid)
     }
 
-    pub fn report(&self, subscribers: &[Arc<Subscriber>], journal: &super::audit::Journaled) {
-        eprintln!("conservation: {} events, {} recorders, faults: {:?}", journal.len(), self.answers.len(), self.happened);
-        for subscriber in subscribers {
-            eprintln!(
-                "conservation: subscriber {}: {} connections, {} redelivered",
-                subscriber.name,
-                subscriber.connections.load(Ordering::Relaxed),
-                subscriber.redelivered.load(Ordering::Relaxed)
-            );
-        }
-        for (name, taken, link) in [("webhook", &self.webhook, &self.webhook_link), ("otlp", &self.otlp, &self.otlp_link)] {
-            let (requests, repeats, bytes) = (taken.requests(), taken.repeats(), link.carried());
-            eprintln!("conservation: {name}: {requests} requests, {repeats} repeats, {bytes} bytes");
-        }
+    fn the_carrier_is_killed(&mut self) -> String {
+        let Some(mut carrying) = self.carrying.take() else { return "nothing".to_owned() };
+        carrying.kill();
+        self.wait(1, 300);
+        self.start_carrier();
+        "the carrier is killed".to_owned()
+    }
+
+    fn the_carrier_is_stopped(&mut self) -> String {
+        let Some(pid) = self.carrying.as_ref().map(Process::pid) else { return "nothing".to_owned() };
+        self.stopped("the carrier", pid)
     }
 }

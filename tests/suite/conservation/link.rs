@@ -19,6 +19,10 @@ pub enum Weather {
     Stalled = 2,
     /// Connections are accepted and closed at once.
     Refusing = 3,
+    /// A few bytes a millisecond.
+    Trickling = 4,
+    /// Something else answers in the far side's place, and what it says is garbage.
+    Babbling = 5,
 }
 
 /// A proxy in front of an address that may change (a server that is started anew listens elsewhere).
@@ -48,10 +52,11 @@ impl Link {
         let accepting = Arc::clone(&state);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                if accepting.weather() == Weather::Refusing {
-                    continue;
+                match accepting.weather() {
+                    Weather::Refusing => {}
+                    Weather::Babbling => drop(tokio::spawn(babble(client))),
+                    _ => drop(tokio::spawn(carry(client, Arc::clone(&accepting)))),
                 }
-                tokio::spawn(carry(client, Arc::clone(&accepting)));
             }
         });
         Self { addr, state }
@@ -88,6 +93,8 @@ impl State {
             1 => Weather::Slow,
             2 => Weather::Stalled,
             3 => Weather::Refusing,
+            4 => Weather::Trickling,
+            5 => Weather::Babbling,
             _ => Weather::Fine,
         }
     }
@@ -107,11 +114,25 @@ async fn carry(client: TcpStream, state: Arc<State>) {
     }
 }
 
+/// Takes what comes for a moment and answers with bytes that are no protocol.
+async fn babble(mut client: TcpStream) {
+    let mut asked = [0; 1 << 10];
+    let asked = tokio::time::timeout(Duration::from_millis(20), client.read(&mut asked)).await;
+    let garbage: Vec<u8> = (0..512_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let _it_may_be_gone = client.write_all(&garbage).await;
+    drop(asked);
+}
+
 async fn pump(mut from: tokio::net::tcp::OwnedReadHalf, mut to: tokio::net::tcp::OwnedWriteHalf, state: &State) {
     let mut buffer = vec![0; 64 << 10];
     loop {
         let most = match state.weather() {
-            Weather::Fine | Weather::Refusing => buffer.len(),
+            // What is connected already stays as it is.
+            Weather::Fine | Weather::Refusing | Weather::Babbling => buffer.len(),
+            Weather::Trickling => {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                16
+            }
             Weather::Slow => {
                 tokio::time::sleep(Duration::from_millis(1)).await;
                 4 << 10

@@ -18,7 +18,8 @@ impl Service {
     /// Starts it; `None` when it ended before it listened.
     pub fn start(config: &Path, log: &Path) -> Option<Self> {
         let errors = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_agentsh"))
+        let program = std::env::var_os("CONSERVATION_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_agentsh").into());
+        let mut child = Command::new(program)
             .args(["server", "--addr", "127.0.0.1:0", "--config"])
             .arg(config)
             .stdin(Stdio::null())
@@ -67,13 +68,22 @@ pub struct Places {
     pub jsonl: PathBuf,
     pub webhook: SocketAddr,
     pub otlp: SocketAddr,
+    /// The servers of NATS, where there is one.
+    pub nats: Option<SocketAddr>,
 }
 
 impl Places {
     /// The configuration as a file. Waits are short, so that many faults find something under way.
     pub fn configuration(&self) -> String {
-        let Self { data_dir, lake, jsonl, webhook, otlp } = self;
+        let Self { data_dir, lake, jsonl, webhook, otlp, nats } = self;
         let (data_dir, lake, jsonl) = (data_dir.display(), lake.display(), jsonl.display());
+        // The stream remembers ids for longer than any run: it has each event once, whatever is sent again.
+        let nats = nats.map_or_else(String::new, |nats| {
+            format!(
+                "\x20 nats: {{ enabled: true, servers: ['nats://{nats}'], create_stream: true, stream_duplicate_window: 2h, \
+                 ack_timeout: 2s, connect_timeout: 2s }}\n"
+            )
+        });
         format!(
             "data_dir: {data_dir}\n\
              server:\n  grpc: {{ enabled: true, addr: '127.0.0.1:0' }}\n\
@@ -82,7 +92,8 @@ impl Places {
              \x20 jsonl: {{ enabled: true, path: {jsonl}, rotate_bytes: 0, rotate_age: 0s }}\n\
              \x20 parquet: {{ enabled: true, path: {lake}, seal_rows: 20000, seal_after: 2s }}\n\
              \x20 webhook: {{ enabled: true, url: 'http://{webhook}/hook', timeout: 3s }}\n\
-             \x20 otlp: {{ enabled: true, endpoint: 'http://{otlp}', signals: [logs], timeout: 3s }}\n"
+             \x20 otlp: {{ enabled: true, endpoint: 'http://{otlp}', signals: [logs], timeout: 3s }}\n\
+             {nats}"
         )
     }
 }

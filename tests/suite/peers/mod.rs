@@ -3,10 +3,15 @@
 mod grpc;
 mod lake;
 mod nats;
+mod nats_limits;
+mod nats_security;
+pub mod nats_server;
 mod ocsf;
 mod otel;
 mod prometheus;
 mod s3;
+mod s3_parts;
+pub mod s3_server;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

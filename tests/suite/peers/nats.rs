@@ -1,112 +1,31 @@
 //! NATS JetStream, against Debian's `nats-server`: counts, order, ids, a server that is killed, a window that drops repetitions.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 
 use agentsh::event::{JournaledEvent, Seq, SessionId};
 use agentsh::runtime::units::Millis;
 use agentsh::sink::nats::{NatsConfig, NatsSink, subject};
 use agentsh::sink::{Deliverer, Secret};
 
+use super::nats_server::{Message, NatsServer};
 use crate::sinks::rig::*;
 use crate::support::{has_program, open_event, until};
 
-/// A server with JetStream that is killed with its test.
-struct Server {
-    process: Child,
-    folder: tempfile::TempDir,
-    port: u16,
-    arguments: Vec<String>,
-}
-
-impl Server {
-    fn start(arguments: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        // Port -1 takes a free one and says which.
-        let process = spawn(folder.path(), "-1", &arguments);
-        let mut server = Self { process, folder, port: 0, arguments };
-        until("the server says its port", || {
-            let ports = std::fs::read_dir(server.folder.path()).unwrap();
-            let path = ports.map(|entry| entry.unwrap().path()).find(|path| path.extension().is_some_and(|end| end == "ports"));
-            let text = path.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
-            let value: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-            let port = value["nats"][0].as_str().and_then(|url| url.rsplit_once(':')?.1.parse().ok());
-            server.port = port.unwrap_or(0);
-            server.port != 0
-        });
-        server
+fn config(server: &NatsServer) -> NatsConfig {
+    NatsConfig {
+        servers: vec![server.url()],
+        create_stream: true,
+        in_flight: 32,
+        ack_timeout: Millis::new(2_000),
+        ..NatsConfig::default()
     }
-
-    fn kill(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-
-    fn restart(&mut self) {
-        self.process = spawn(self.folder.path(), &self.port.to_string(), &self.arguments);
-    }
-
-    fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
-    }
-
-    fn config(&self) -> NatsConfig {
-        NatsConfig {
-            servers: vec![self.url()],
-            create_stream: true,
-            in_flight: 32,
-            ack_timeout: Millis::new(2_000),
-            ..NatsConfig::default()
-        }
-    }
-
-    /// Subject, id and body of every message of the stream, in its order.
-    fn messages(&self) -> Vec<(String, String, Vec<u8>)> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let client = async_nats::connect(self.url()).await.unwrap();
-            let context = async_nats::jetstream::new(client);
-            let mut stream = context.get_stream("AGENTSH").await.unwrap();
-            let last = stream.info().await.unwrap().state.last_sequence;
-            let mut found = Vec::new();
-            for sequence in 1..=last {
-                let message = stream.get_raw_message(sequence).await.unwrap();
-                let id = message.headers.get("Nats-Msg-Id").unwrap().as_str().to_owned();
-                found.push((message.subject.to_string(), id, message.payload.to_vec()));
-            }
-            found
-        })
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _it_may_have_ended = self.process.kill();
-        let _it_may_have_been_waited_for = self.process.wait();
-    }
-}
-
-fn spawn(folder: &Path, port: &str, arguments: &[String]) -> Child {
-    let store: PathBuf = folder.join("store");
-    Command::new("nats-server")
-        .args(["-a", "127.0.0.1", "-p", port, "-js", "-sd"])
-        .arg(store)
-        .arg("--ports_file_dir")
-        .arg(folder)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
 }
 
 fn run(root: &Path, name: &str, config: NatsConfig, reports: &Reports) -> Deliverer {
     start(name, NatsSink::new(config), delivery(root, reports))
 }
 
-fn ids(messages: &[(String, String, Vec<u8>)]) -> Vec<String> {
+fn ids(messages: &[Message]) -> Vec<String> {
     messages.iter().map(|(_, id, _)| id.clone()).collect()
 }
 
@@ -115,16 +34,16 @@ fn a_stream_has_every_event_in_order_with_its_id_and_subject_and_drops_what_come
     if !has_program("nats-server", "a_stream_has_every_event_in_order") {
         return;
     }
-    let server = Server::start(&[]);
     let scratch = tempfile::tempdir().unwrap();
+    let server = NatsServer::start(&scratch.path().join("nats"), &[]);
     let journal = journal(scratch.path(), 300);
-    let running = run(scratch.path(), "nats", server.config(), &Reports::default());
+    let running = run(scratch.path(), "nats", config(&server), &Reports::default());
     caught_up(scratch.path(), "nats");
     record(&journal, 300, 200);
     caught_up(scratch.path(), "nats");
     assert!(running.end());
     let expected: Vec<String> = recorded(scratch.path()).into_iter().map(|(_, id)| id).collect();
-    let messages = server.messages();
+    let messages = server.messages("AGENTSH");
     assert_eq!(ids(&messages), expected);
     assert_eq!(messages[0].0, "agentsh._.pipeline.journal_opened");
     assert_eq!(messages[1].0, "agentsh.s-test.file.file_open");
@@ -133,10 +52,10 @@ fn a_stream_has_every_event_in_order_with_its_id_and_subject_and_drops_what_come
         assert_eq!((value["seq"].as_u64(), value["id"].as_str()), (Some(number as u64 + 1), Some(id.as_str())));
     }
     // Another sink that begins at the first event sends the same ids.
-    let running = run(scratch.path(), "nats-again", server.config(), &Reports::default());
+    let running = run(scratch.path(), "nats-again", config(&server), &Reports::default());
     caught_up(scratch.path(), "nats-again");
     assert!(running.end());
-    assert_eq!(ids(&server.messages()), expected);
+    assert_eq!(ids(&server.messages("AGENTSH")), expected);
     journal.close().unwrap();
 }
 
@@ -145,11 +64,11 @@ fn g5_a_server_that_is_killed_again_and_again_has_every_event_once_and_in_order(
     if !has_program("nats-server", "a_server_that_is_killed_again_and_again") {
         return;
     }
-    let mut server = Server::start(&[]);
     let scratch = tempfile::tempdir().unwrap();
+    let mut server = NatsServer::start(&scratch.path().join("nats"), &[]);
     let journal = journal(scratch.path(), 200);
     let reports = Reports::default();
-    let running = run(scratch.path(), "nats", server.config(), &reports);
+    let running = run(scratch.path(), "nats", config(&server), &reports);
     for round in 0..5 {
         let before = cursor(scratch.path(), "nats");
         record(&journal, 200 + round * 400, 400);
@@ -162,7 +81,7 @@ fn g5_a_server_that_is_killed_again_and_again_has_every_event_once_and_in_order(
     caught_up(scratch.path(), "nats");
     assert!(running.end());
     let expected: Vec<String> = recorded(scratch.path()).into_iter().map(|(_, id)| id).collect();
-    assert_eq!(ids(&server.messages()), expected, "{:?}", reports.all());
+    assert_eq!(ids(&server.messages("AGENTSH")), expected, "{:?}", reports.all());
     journal.close().unwrap();
 }
 
@@ -173,10 +92,10 @@ fn a_wrong_token_and_a_stream_that_is_missing_stall_the_sink_with_what_to_do() {
     }
     let scratch = tempfile::tempdir().unwrap();
     let journal = journal(scratch.path(), 5);
-    let server = Server::start(&["--auth", "right-token"]);
+    let server = NatsServer::start(&scratch.path().join("nats"), &["--auth", "right-token"]);
     for (name, token) in [("none", None), ("wrong", Some("wrong-token"))] {
         let reports = Reports::default();
-        let config = NatsConfig { token: token.map(Secret::new), ..server.config() };
+        let config = NatsConfig { token: token.map(Secret::new), ..config(&server) };
         let running = run(scratch.path(), name, config, &reports);
         until("the stall is told", || !reports.stalls().is_empty());
         assert!(reports.stalls()[0].contains("authorization violation"), "{:?}", reports.stalls());
@@ -185,7 +104,7 @@ fn a_wrong_token_and_a_stream_that_is_missing_stall_the_sink_with_what_to_do() {
     let file = scratch.path().join("token");
     std::fs::write(&file, "right-token\n").unwrap();
     let reports = Reports::default();
-    let config = NatsConfig { token_file: Some(file), create_stream: false, ..server.config() };
+    let config = NatsConfig { token_file: Some(file), create_stream: false, ..config(&server) };
     let running = run(scratch.path(), "missing", config.clone(), &reports);
     until("the stall is told", || !reports.stalls().is_empty());
     assert!(reports.stalls()[0].contains("create_stream: true"), "{:?}", reports.stalls());
@@ -205,19 +124,19 @@ fn an_event_that_is_larger_than_the_server_takes_is_a_dead_letter() {
     let scratch = tempfile::tempdir().unwrap();
     let limits = scratch.path().join("limits.conf");
     std::fs::write(&limits, "max_payload: 4096\n").unwrap();
-    let server = Server::start(&["-c", limits.to_str().unwrap()]);
+    let server = NatsServer::start(&scratch.path().join("nats"), &["-c", limits.to_str().unwrap()]);
     let journal = journal(&scratch.path().join("data"), 2);
     let scratch = scratch.path().join("data");
     let mut event = open_event(9);
     event.actor.as_mut().unwrap().cwd = Some("x".repeat(9_000).as_str().into());
     publish(&journal, &event);
     record(&journal, 3, 2);
-    let running = run(&scratch, "nats", server.config(), &Reports::default());
+    let running = run(&scratch, "nats", config(&server), &Reports::default());
     caught_up(&scratch, "nats");
     assert!(running.end());
     let letters = dead_letters(&scratch, "nats");
     assert_eq!(letters.iter().map(|letter| letter.seq).collect::<Vec<_>>(), [4]);
-    assert_eq!(server.messages().len() as u64, cursor(&scratch, "nats") - 1);
+    assert_eq!(server.messages("AGENTSH").len() as u64, cursor(&scratch, "nats") - 1);
     journal.close().unwrap();
 }
 

@@ -1,95 +1,35 @@
 //! A lake in a bucket of moto's S3 server: put once, adopted, compacted; a bucket that vanishes and comes back; refused keys.
 
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-
 use agentsh::sink::parquet::{ParquetConfig, S3Config};
-use agentsh::sink::{DeliverError, Flush, Secret};
+use agentsh::sink::{DeliverError, Flush};
 
-use super::{python_with, script};
-use crate::lake::rig::{Driver, Place, assert_equal_to_journal, head, journal_with, place};
+use super::s3_server::{S3Server, s3_config};
+use crate::lake::rig::{Driver, Place, assert_equal_to_journal, head, journal_with, place, ranges};
 
-/// The server, killed at the end of its test.
-struct Server {
-    child: Child,
-    python: PathBuf,
-    endpoint: String,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _it_may_have_ended = self.child.kill();
-        let _it_may_have_been_waited_for = self.child.wait();
+fn config(server: &S3Server) -> ParquetConfig {
+    ParquetConfig {
+        s3: Some(s3_config(&server.endpoint)),
+        seal_rows: 40,
+        compact_below: 0,
+        row_group_rows: 512,
+        ..ParquetConfig::default()
     }
 }
 
-impl Server {
-    fn start(test: &str) -> Option<Self> {
-        let python = python_with(test, "moto.server")?;
-        let mut child = Command::new(&python)
-            .arg(script("s3.py"))
-            .arg("serve")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let server = Self { child, python, endpoint: line.trim().to_owned() };
-        assert!(server.endpoint.starts_with("http://127.0.0.1:"), "{line}");
-        Some(server)
-    }
-
-    fn tell(&self, arguments: &[&str]) -> String {
-        let output = Command::new(&self.python)
-            .arg(script("s3.py"))
-            .args(&arguments[..1])
-            .arg(&self.endpoint)
-            .args(&arguments[1..])
-            .output();
-        let output = output.unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    fn config(&self) -> ParquetConfig {
-        let s3 = S3Config {
-            bucket: "lake".to_owned(),
-            prefix: "agentsh/events".to_owned(),
-            endpoint: Some(self.endpoint.clone()),
-            access_key_id: Some("test".to_owned()),
-            secret_access_key: Some(Secret::new("test")),
-            allow_http: true,
-            ..S3Config::default()
-        };
-        ParquetConfig { s3: Some(s3), seal_rows: 40, compact_below: 0, row_group_rows: 512, ..ParquetConfig::default() }
-    }
-
-    /// Copies the bucket into a folder.
-    fn download(&self, to: &Path) {
-        let _it_may_not_be_there = std::fs::remove_dir_all(to);
-        self.tell(&["download", "lake", "agentsh/events/", to.to_str().unwrap()]);
-    }
-
-    fn keys(&self) -> Vec<String> {
-        self.tell(&["keys", "lake"]).lines().map(str::to_owned).collect()
-    }
-
-    fn holds_the_journal(&self, place: &Place) {
-        self.download(&place.lake);
-        assert_equal_to_journal(&place.root, &place.lake);
-    }
+fn holds_the_journal(server: &S3Server, place: &Place) {
+    server.download(&place.lake);
+    assert_equal_to_journal(&place.root, &place.lake);
 }
 
 #[test]
 fn g5_a_bucket_has_every_event_once_and_files_behind_the_cursor_are_adopted() {
-    let Some(server) = Server::start("g5_a_bucket_has_every_event_once_and_files_behind_the_cursor_are_adopted") else { return };
+    let Some(server) = S3Server::start("g5_a_bucket_has_every_event_once_and_files_behind_the_cursor_are_adopted") else {
+        return;
+    };
     server.tell(&["create", "lake"]);
     let place = place();
     journal_with(&place.root, 150);
-    let mut driver = Driver::new(&place.root, server.config());
+    let mut driver = Driver::new(&place.root, config(&server));
     driver.resume(0).unwrap();
     driver.pages(30).unwrap();
     let sealed = server.keys();
@@ -100,29 +40,29 @@ fn g5_a_bucket_has_every_event_once_and_files_behind_the_cursor_are_adopted() {
     );
     // Killed before the cursor moved; the next one finds what is there.
     drop(driver);
-    let mut driver = Driver::new(&place.root, server.config());
+    let mut driver = Driver::new(&place.root, config(&server));
     assert_eq!(driver.resume(0).unwrap(), head(&place.root) / 40 * 40);
     driver.pages(30).unwrap();
     assert_eq!(driver.flush(Flush::Close).unwrap(), head(&place.root));
-    server.holds_the_journal(&place);
+    holds_the_journal(&server, &place);
     // Small objects become one.
     drop(driver);
     let mut driver = Driver::new(
         &place.root,
-        ParquetConfig { compact_below: 1 << 20, compact_files: 2, seal_rows: 10_000, ..server.config() },
+        ParquetConfig { compact_below: 1 << 20, compact_files: 2, seal_rows: 10_000, ..config(&server) },
     );
     driver.resume(head(&place.root)).unwrap();
     driver.flush(Flush::Idle).unwrap();
     assert_eq!(server.keys().len(), 1);
-    server.holds_the_journal(&place);
+    holds_the_journal(&server, &place);
 }
 
 #[test]
 fn a_bucket_that_vanished_is_named_and_nothing_behind_the_cursor_is_lost() {
-    let Some(server) = Server::start("a_bucket_that_vanished_is_named_and_nothing_behind_the_cursor_is_lost") else { return };
+    let Some(server) = S3Server::start("a_bucket_that_vanished_is_named_and_nothing_behind_the_cursor_is_lost") else { return };
     let place = place();
     journal_with(&place.root, 150);
-    let mut driver = Driver::new(&place.root, server.config());
+    let mut driver = Driver::new(&place.root, config(&server));
     let gone = |error: DeliverError| {
         let DeliverError::Unavailable { reason, .. } = error else { panic!("{error:?}") };
         assert!(reason.contains("the bucket `lake` does not exist"), "{reason}");
@@ -142,16 +82,75 @@ fn a_bucket_that_vanished_is_named_and_nothing_behind_the_cursor_is_lost() {
     driver.flush(Flush::Close).unwrap();
     // With what was delivered before the bucket went, every event is there once.
     server.tell(&["upload", "lake", "agentsh/events/", place.lake.with_extension("kept").to_str().unwrap()]);
-    server.holds_the_journal(&place);
+    holds_the_journal(&server, &place);
+}
+
+#[test]
+fn g5_a_range_that_was_on_its_way_when_its_sender_was_killed_is_sealed_as_it_was_sent() {
+    let Some(server) = S3Server::start("g5_a_range_that_was_on_its_way_when_its_sender_was_killed") else { return };
+    let place = place();
+    journal_with(&place.root, 150);
+    server.tell(&["create", "lake"]);
+    let mut driver = Driver::new(&place.root, config(&server));
+    driver.resume(0).unwrap();
+    // The request goes out; whether and when it arrives, nobody here will know.
+    server.tell(&["delete", "lake"]);
+    driver.page(50).unwrap().unwrap_err();
+    drop(driver);
+    server.tell(&["create", "lake"]);
+    // The next one would make larger files, but begins with that range, even if it is told to end in the middle of it.
+    let larger = |prefix: &str| {
+        let s3 = S3Config { prefix: prefix.to_owned(), ..s3_config(&server.endpoint) };
+        ParquetConfig { seal_rows: 60, s3: Some(s3), ..config(&server) }
+    };
+    let mut driver = Driver::new(&place.root, larger("agentsh/events"));
+    driver.resume(0).unwrap();
+    driver.page(30).unwrap().unwrap();
+    assert_eq!(driver.flush(Flush::Close).unwrap(), 0);
+    driver.pages(30).unwrap();
+    driver.flush(Flush::Close).unwrap();
+    server.download(&place.lake);
+    assert_eq!(ranges(&place.lake), [(1, 40), (41, 100), (101, head(&place.root))]);
+    holds_the_journal(&server, &place);
+    // In another place nothing was on its way.
+    let mut driver = Driver::new(&place.root, larger("elsewhere"));
+    driver.resume(0).unwrap();
+    driver.pages(30).unwrap();
+    let keys = server.keys();
+    assert!(keys.iter().any(|key| key.starts_with("elsewhere/") && key.ends_with("01-00000000000000000060.parquet")), "{keys:?}");
+}
+
+#[test]
+fn g5_an_object_that_arrives_late_and_is_covered_goes() {
+    let Some(server) = S3Server::start("g5_an_object_that_arrives_late_and_is_covered_goes") else { return };
+    let place = place();
+    journal_with(&place.root, 150);
+    server.tell(&["create", "lake"]);
+    let mut driver = Driver::new(&place.root, config(&server));
+    driver.resume(0).unwrap();
+    driver.pages(50).unwrap();
+    let small = place.folder.path().join("small");
+    server.download(&small);
+    let compacting = ParquetConfig { compact_below: 1 << 20, compact_files: 2, seal_rows: 10_000, ..config(&server) };
+    let mut driver = Driver::new(&place.root, compacting);
+    driver.resume(0).unwrap();
+    driver.pages(50).unwrap();
+    driver.flush(Flush::Close).unwrap();
+    assert_eq!(server.keys().len(), 1);
+    server.tell(&["upload", "lake", "agentsh/events/", small.to_str().unwrap()]);
+    assert!(server.keys().len() > 2);
+    driver.flush(Flush::Close).unwrap();
+    assert_eq!(server.keys().len(), 1);
+    holds_the_journal(&server, &place);
 }
 
 #[test]
 fn a_server_that_is_gone_is_waited_for() {
-    let Some(server) = Server::start("a_server_that_is_gone_is_waited_for") else { return };
+    let Some(server) = S3Server::start("a_server_that_is_gone_is_waited_for") else { return };
     server.tell(&["create", "lake"]);
     let place = place();
     journal_with(&place.root, 100);
-    let mut driver = Driver::new(&place.root, server.config());
+    let mut driver = Driver::new(&place.root, config(&server));
     driver.resume(0).unwrap();
     drop(server);
     let error = driver.pages(60).unwrap_err();
@@ -162,12 +161,12 @@ fn a_server_that_is_gone_is_waited_for() {
 
 #[test]
 fn a_key_that_is_refused_is_for_a_person() {
-    let Some(server) = Server::start("a_key_that_is_refused_is_for_a_person") else { return };
+    let Some(server) = S3Server::start("a_key_that_is_refused_is_for_a_person") else { return };
     server.tell(&["create", "lake"]);
     server.tell(&["authenticate"]);
     let place = place();
     journal_with(&place.root, 10);
-    let mut driver = Driver::new(&place.root, server.config());
+    let mut driver = Driver::new(&place.root, config(&server));
     let error = driver.resume(0).unwrap_err();
     let DeliverError::Misconfigured { reason } = error else { panic!("{error:?}") };
     assert!(reason.contains("the bucket `lake` refuses access"), "{reason}");

@@ -169,9 +169,20 @@ fn check_signal(signal: Signal, script: &str, expected: i32) {
     assert!(!mounts.contains(&place.workspace().display().to_string()), "nothing is left mounted");
 }
 
+/// A shell starts what it runs in the background with SIGINT ignored, and every command inherits that.
+fn is_ignored(signal: Signal) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+    u64::from_str_radix(mask.trim(), 16).unwrap() >> (signal as i32 - 1) & 1 == 1
+}
+
 #[test]
 fn signals_are_forwarded_and_the_session_ends_cleanly() {
     check_signal(Signal::SIGTERM, "touch started; exec tail -f /dev/null", 128 + 15);
-    check_signal(Signal::SIGINT, "touch started; exec tail -f /dev/null", 128 + 2);
+    if is_ignored(Signal::SIGINT) {
+        eprintln!("skipped: signals_are_forwarded: SIGINT: it is ignored here, as in a shell's background job");
+    } else {
+        check_signal(Signal::SIGINT, "touch started; exec tail -f /dev/null", 128 + 2);
+    }
     check_signal(Signal::SIGTERM, "trap 'exit 7' TERM; touch started; while :; do tail -f /dev/null & wait $!; done", 7);
 }

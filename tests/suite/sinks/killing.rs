@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use agentsh::runtime::units::Millis;
 use agentsh::sink::jsonl::{Compression, JsonlConfig};
+use agentsh::sink::nats::{NatsConfig, NatsSink};
 use agentsh::sink::syslog::{SyslogConfig, SyslogSink};
 use agentsh::sink::webhook::{WebhookConfig, WebhookSink};
 use agentsh::sink::{Secret, Step};
@@ -17,7 +18,8 @@ use super::http::{Peer, Reply};
 use super::jsonl::{config, lines, sink};
 use super::rig::*;
 use super::syslog::Receiver;
-use crate::support::until;
+use crate::peers::nats_server::NatsServer;
+use crate::support::{has_program, until};
 
 const ROLE: &str = "AGENTSH_TEST_SINK";
 
@@ -32,9 +34,21 @@ struct Role {
 
 #[derive(Clone, Serialize, Deserialize)]
 enum Place {
-    Jsonl { path: PathBuf, compression: u8 },
-    Webhook { url: String },
-    Syslog { address: String },
+    Jsonl {
+        path: PathBuf,
+        compression: u8,
+    },
+    Webhook {
+        url: String,
+    },
+    Syslog {
+        address: String,
+    },
+    /// The stream remembers ids for so many milliseconds.
+    Nats {
+        url: String,
+        window: u64,
+    },
 }
 
 const STEPS: [Step; 4] = [Step::Read, Step::Delivered, Step::BeforeCursor, Step::AfterCursor];
@@ -62,6 +76,16 @@ fn what_other_processes_of_these_tests_run() {
         Place::Webhook { url } => {
             let config = WebhookConfig { url: Secret::new(url.as_str()), batch_events: 9, ..WebhookConfig::default() };
             start("webhook", WebhookSink::new(config, agentsh::journal::DataDir::at(&role.root)), plan)
+        }
+        Place::Nats { url, window } => {
+            let config = NatsConfig {
+                servers: vec![url.clone()],
+                create_stream: true,
+                stream_duplicate_window: Millis::new(*window),
+                in_flight: 4,
+                ..NatsConfig::default()
+            };
+            start("nats", NatsSink::new(config), plan)
         }
         Place::Syslog { address } => {
             start("syslog", SyslogSink::new(SyslogConfig { address: address.clone(), ..SyslogConfig::default() }), plan)
@@ -187,4 +211,64 @@ fn g5_a_syslog_receiver_has_every_event_at_least_once_with_its_id_however_its_si
     // What was sent settles for a second, so that the cursor is written once, at the end.
     kill_at_each_step(scratch.path(), &Place::Syslog { address: receiver.address() }, |step, times| step >= 2 && times > 1);
     at_least_once(scratch.path(), "syslog", &receiver.events());
+}
+
+/// `seq` and id of every message of the stream.
+fn streamed(server: &NatsServer) -> Vec<(u64, String)> {
+    let seq = |body: &[u8]| serde_json::from_slice::<serde_json::Value>(body).unwrap()["seq"].as_u64().unwrap();
+    server.messages("AGENTSH").into_iter().map(|(_, id, body)| (seq(&body), id)).collect()
+}
+
+#[test]
+fn g5_a_stream_has_every_event_exactly_once_however_its_sink_is_killed_between_two_steps() {
+    if !has_program("nats-server", "g5_a_stream_has_every_event_exactly_once") {
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let root = scratch.path().join("data");
+    let server = NatsServer::start(&scratch.path().join("nats"), &[]);
+    kill_at_each_step(&root, &Place::Nats { url: server.url(), window: 600_000 }, |_, _| false);
+    let expected: Vec<_> = recorded(&root).into_iter().filter(|(seq, _)| *seq <= cursor(&root, "nats")).collect();
+    assert!(expected.len() > 800);
+    assert_eq!(streamed(&server), expected);
+}
+
+#[test]
+fn g5_a_stream_that_forgets_ids_has_every_event_at_least_once_however_its_sink_is_killed_between_two_steps() {
+    if !has_program("nats-server", "g5_a_stream_that_forgets_ids") {
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let root = scratch.path().join("data");
+    let server = NatsServer::start(&scratch.path().join("nats"), &[]);
+    kill_at_each_step(&root, &Place::Nats { url: server.url(), window: 100 }, |_, _| false);
+    at_least_once(&root, "nats", &streamed(&server));
+}
+
+#[test]
+fn g5_a_stream_has_every_event_exactly_once_however_its_sink_is_killed_while_messages_are_under_way() {
+    if !has_program("nats-server", "g5_a_stream_has_every_event_exactly_once_while_messages_are_under_way") {
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let root = scratch.path().join("data");
+    let server = NatsServer::start(&scratch.path().join("nats"), &[]);
+    let place = Place::Nats { url: server.url(), window: 600_000 };
+    let journal = journal(&root, 0);
+    let mut numbers = crate::journal::children::Numbers(5);
+    for round in 0..10 {
+        record(&journal, round * 1_000, 300);
+        let mut child = process(&Role { root: root.clone(), place: place.clone(), kill: None });
+        let before = cursor(&root, "nats");
+        until("it delivers", || cursor(&root, "nats") > before || child.try_wait().unwrap().is_some());
+        let (began, goal) = (std::time::Instant::now(), numbers.below(40_000_000));
+        until("it is time", || began.elapsed().as_nanos() as u64 > goal);
+        let _it_may_have_ended = child.kill();
+        child.wait().unwrap();
+    }
+    assert!(process(&Role { root: root.clone(), place, kill: None }).wait().unwrap().success());
+    journal.close().unwrap();
+    let expected: Vec<_> = recorded(&root).into_iter().filter(|(seq, _)| *seq <= cursor(&root, "nats")).collect();
+    assert!(expected.len() > 3_000);
+    assert_eq!(streamed(&server), expected);
 }

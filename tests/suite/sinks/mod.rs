@@ -6,5 +6,5 @@ mod jsonl;
 mod killing;
 pub mod rig;
 mod serving;
-mod syslog;
+pub mod syslog;
 mod webhook;

@@ -225,6 +225,8 @@ impl Certificates {
             rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().signed_by(&server_key, &issuer).unwrap();
         let client = rcgen::CertificateParams::new(vec!["client".to_owned()]).unwrap().signed_by(&client_key, &issuer).unwrap();
         std::fs::write(folder.path().join("ca.pem"), ca.pem()).unwrap();
+        std::fs::write(folder.path().join("server.pem"), server.pem()).unwrap();
+        std::fs::write(folder.path().join("server.key"), server_key.serialize_pem()).unwrap();
         std::fs::write(folder.path().join("client.pem"), client.pem()).unwrap();
         std::fs::write(folder.path().join("client.key"), client_key.serialize_pem()).unwrap();
         let mut roots = rustls::RootCertStore::empty();

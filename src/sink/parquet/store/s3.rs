@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::TryStreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
-use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, RetryConfig, WriteMultipart};
+use object_store::{ClientOptions, MultipartUpload, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, RetryConfig};
 
 use super::select::Listing;
 use crate::sink::parquet::config::S3Config;
@@ -67,6 +68,11 @@ impl S3Store {
         Ok(Self { client: Arc::new(client), bucket: config.bucket.clone(), prefix: config.prefix.trim_matches('/').to_owned() })
     }
 
+    /// Bucket and prefix.
+    pub(super) fn place(&self) -> String {
+        format!("{}/{}", self.bucket, self.prefix)
+    }
+
     fn key(&self, name: FileName) -> Path {
         if self.prefix.is_empty() { Path::from(name.to_string()) } else { Path::from(format!("{}/{name}", self.prefix)) }
     }
@@ -86,7 +92,8 @@ impl S3Store {
     pub(super) async fn put(&self, name: FileName, bytes: &Bytes, steps: &mut Steps) -> Result<(), LakeError> {
         let key = self.key(name);
         let what = "cannot put an object";
-        let put = if bytes.len() > PART { self.put_in_parts(&key, bytes).await } else { self.put_at_once(&key, bytes).await };
+        let put =
+            if bytes.len() > PART { self.put_in_parts(&key, bytes, steps).await } else { self.put_at_once(&key, bytes).await };
         match put {
             Ok(()) => {}
             // Put before, by us: the answer was lost, or we were killed before the cursor moved.
@@ -110,15 +117,23 @@ impl S3Store {
         }
     }
 
-    async fn put_in_parts(&self, key: &Path, bytes: &Bytes) -> Result<(), object_store::Error> {
-        let upload = self.client.put_multipart(key).await?;
-        let mut upload = WriteMultipart::new_with_chunk_size(upload, PART);
-        let mut rest = bytes.clone();
-        while !rest.is_empty() {
-            upload.wait_for_capacity(PARTS).await?;
-            upload.put(rest.split_to(PART.min(rest.len())));
+    /// An upload in parts knows no `If-None-Match`, so it is asked before. Nobody sees anything of it before it is complete.
+    async fn put_in_parts(&self, key: &Path, bytes: &Bytes, steps: &mut Steps) -> Result<(), object_store::Error> {
+        match self.client.head(key).await {
+            Ok(_there) => {
+                let path = key.to_string();
+                return Err(object_store::Error::AlreadyExists { path, source: "it was put before".into() });
+            }
+            Err(object_store::Error::NotFound { .. }) => {}
+            Err(error) => return Err(error),
         }
-        upload.finish().await.map(drop)
+        let mut upload = self.client.put_multipart(key).await?;
+        let put = put_parts(&mut upload, bytes, steps).await;
+        if put.is_err() {
+            // Parts of no object cost all the same. Where this fails too, the bucket's lifecycle rule is left.
+            let _nobody_may_be_there = upload.abort().await;
+        }
+        put
     }
 
     async fn must_be_the_same(&self, name: FileName, bytes: &Bytes) -> Result<(), LakeError> {
@@ -168,6 +183,21 @@ impl S3Store {
             | _ => LakeError::Remote { what, bucket, reason: short(&text) },
         }
     }
+}
+
+async fn put_parts(upload: &mut Box<dyn MultipartUpload>, bytes: &Bytes, steps: &mut Steps) -> Result<(), object_store::Error> {
+    let mut rest = bytes.clone();
+    let mut under_way = FuturesUnordered::new();
+    while !rest.is_empty() || !under_way.is_empty() {
+        while !rest.is_empty() && under_way.len() < PARTS {
+            under_way.push(upload.put_part(rest.split_to(PART.min(rest.len())).into()));
+        }
+        if let Some(part) = under_way.next().await {
+            part?;
+            steps(Step::Part);
+        }
+    }
+    upload.complete().await.map(drop)
 }
 
 /// The server's own words where its XML has them, and no more than a line.

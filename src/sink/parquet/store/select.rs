@@ -31,6 +31,14 @@ impl Store {
         }
     }
 
+    /// Bucket and prefix, where the lake is in a bucket.
+    pub(in crate::sink::parquet) fn remote(&self) -> Option<String> {
+        match self {
+            Self::Local(_) => None,
+            Self::S3(store) => Some(store.place()),
+        }
+    }
+
     /// Removes what a kill left unfinished, and lists the files.
     pub(in crate::sink::parquet) async fn list(&self) -> Result<Listing, LakeError> {
         let mut listing = match self {
