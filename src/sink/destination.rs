@@ -50,6 +50,21 @@ pub(super) fn taken_or_refused(refused: Vec<Refused>) -> Result<(), DeliverError
     if refused.is_empty() { Ok(()) } else { Err(DeliverError::Refused { refused, safe: 0 }) }
 }
 
+/// What went wrong, with what it derives from: the outermost error alone often says only "error sending request".
+pub(super) fn whole(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        source = error.source();
+    }
+    text
+}
+
 /// Why a place is asked to bring away what it has gathered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flush {

@@ -12,7 +12,7 @@ use crate::event::JournaledEvent;
 use crate::journal::{DataDir, Page, ReaderStore};
 use crate::runtime::clock;
 use crate::sink::batch::{Answer, Readable, by_halves, readable};
-use crate::sink::destination::{DeliverError, Destination, Flush, Refused, taken_or_refused};
+use crate::sink::destination::{DeliverError, Destination, Flush, Refused, taken_or_refused, whole};
 use crate::sink::secret::secret;
 use crate::sink::shape::Shaper;
 use crate::sink::tls;
@@ -189,14 +189,7 @@ impl WebhookSink {
 
 /// An error of the client with what lies beneath, without the address.
 fn in_words(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(beneath) = source {
-        text = format!("{text}: {beneath}");
-        source = beneath.source();
-    }
-    text
+    whole(&error.without_url())
 }
 
 impl Destination for WebhookSink {
