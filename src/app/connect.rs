@@ -35,7 +35,8 @@ pub enum ConnectError {
     Client(#[from] ClientError),
 }
 
-/// A client of the server: `AGENTSH_TRANSPORT` chooses between `http` and `grpc`, `AGENTSH_API_KEY` is the key.
+/// A client of the server: `AGENTSH_TRANSPORT` chooses between `http` and `grpc`, `AGENTSH_API_KEY` is the key; `client.tls` says whether and
+/// how gRPC goes over TLS.
 ///
 /// # Errors
 /// [`ConnectError`].
@@ -43,9 +44,10 @@ pub fn connect(server: &Server, config: &Config, environment: &Environment) -> R
     let key = environment.get("AGENTSH_API_KEY").map(|key| key.to_str().ok_or(ConnectError::Key)).transpose()?;
     let transport = environment.get("AGENTSH_TRANSPORT").map(|transport| transport.to_string_lossy().into_owned());
     let address = |configured| server.address.clone().map_or_else(|| reachable(configured), Ok);
+    let tls = Some(&config.client.tls).filter(|tls| tls.is_used(config.server.grpc.tls.cert.is_some()));
     match transport.as_deref() {
         None | Some("http") => Ok(Arc::new(HttpClient::new(&address(config.server.http.addr)?, key)?)),
-        Some("grpc") => Ok(Arc::new(GrpcClient::connect(&address(config.server.grpc.addr)?, key)?)),
+        Some("grpc") => Ok(Arc::new(GrpcClient::connect(&address(config.server.grpc.addr)?, key, tls)?)),
         Some(given) => Err(ConnectError::Transport { given: given.to_owned() }),
     }
 }

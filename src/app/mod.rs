@@ -5,6 +5,7 @@
 //! its own.
 
 mod connect;
+pub mod dead_letters;
 pub mod demo;
 mod error;
 pub mod health;

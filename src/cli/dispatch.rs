@@ -72,7 +72,7 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Events(arguments) => on_standard_output(no_color, |out| events::run(&arguments, &data_dir, out)),
         Command::Verify(arguments) => on_standard_output(no_color, |out| verify::run(&arguments, &data_dir, out)),
         Command::Journal(command) => on_standard_output(no_color, |out| journal::run(&command, &data_dir, &config.journal, out)),
-        Command::Sinks(command) => on_standard_output(no_color, |out| sinks::run(&command, &data_dir, out)),
+        Command::Sinks(command) => on_standard_output(no_color, |out| sinks::run(&command, &config, &data_dir, out)),
         Command::Doctor(arguments) => {
             let policy = policy_outcome(&config.policies.choice(), &environment);
             on_standard_output(no_color, |out| doctor::run(&arguments, &data_dir, &policy, out))

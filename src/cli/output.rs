@@ -164,6 +164,14 @@ impl<'w> Output<'w> {
         if self.attended { writeln!(self.notes, "{text}") } else { Ok(()) }
     }
 
+    /// Says something beside the output, whoever is there: what else would look as if nothing had happened.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn say(&mut self, text: impl fmt::Display) -> io::Result<()> {
+        writeln!(self.notes, "{text}")
+    }
+
     /// Whether whoever read the output has closed it; only known of pipes and sockets.
     #[must_use]
     pub fn is_closed(&self) -> bool {

@@ -1,11 +1,14 @@
 //! `agentsh sinks`: how the sinks stand, and what their peers refused.
 
+mod letters;
+
 use std::io::Write as _;
 
 use clap::{Args, Subcommand};
 
 use super::output::{Exit, Output, printable};
-use crate::query::{DataDir, DeadLetter, Reader, SinkStatus};
+use crate::config::Config;
+use crate::query::{DataDir, Reader, SinkStatus};
 use crate::runtime::clock;
 use crate::runtime::units::{Age, Count};
 
@@ -15,7 +18,11 @@ pub enum SinksCommand {
     /// Each sink's place in the journal, what is behind it, dead letters, and why it is stalled.
     List(ListArgs),
     /// Events that a sink's peer refused for good, the newest first.
-    DeadLetters(DeadLettersArgs),
+    DeadLetters(letters::ListArgs),
+    /// Send dead letters again; what the peer takes is none any more.
+    Retry(letters::RetryArgs),
+    /// Drop dead letters; their events stay in the journal.
+    Purge(letters::PurgeArgs),
 }
 
 /// `agentsh sinks list`.
@@ -26,52 +33,38 @@ pub struct ListArgs {
     pub json: bool,
 }
 
-/// `agentsh sinks dead-letters`.
-#[derive(Clone, Debug, Default, Args)]
-pub struct DeadLettersArgs {
-    /// Of this sink alone.
-    #[arg(value_name = "SINK")]
-    pub sink: Option<String>,
-    /// How many at most.
-    #[arg(long, default_value_t = 100, value_name = "N")]
-    pub limit: u64,
-    /// Print one JSON object a line.
-    #[arg(long)]
-    pub json: bool,
-}
-
 /// Runs a subcommand of `agentsh sinks`.
 ///
 /// # Errors
-/// When there is no journal, or it cannot be read.
-pub fn run(command: &SinksCommand, data_dir: &DataDir, out: &mut Output<'_>) -> anyhow::Result<Exit> {
-    let reader = Reader::open(data_dir)?;
+/// When there is no journal, or it cannot be read or, by those that change something, written.
+pub fn run(command: &SinksCommand, config: &Config, data_dir: &DataDir, out: &mut Output<'_>) -> anyhow::Result<Exit> {
     match command {
-        SinksCommand::List(args) => {
-            let sinks = reader.sinks()?;
-            if args.json {
-                writeln!(out, "{}", serde_json::to_string_pretty(&sinks)?)?;
-            } else if sinks.is_empty() {
-                out.note("no sink has delivered anything yet: docs/sinks.md says how to configure one")?;
-            } else {
-                print(&sinks, out)?;
-            }
-        }
-        SinksCommand::DeadLetters(args) => {
-            let letters = reader.dead_letters(args.sink.as_deref(), args.limit)?;
-            if args.json {
-                for DeadLetter { sink, seq, time_us, attempts, reason } in letters {
-                    let letter = serde_json::json!({
-                        "sink": sink, "seq": seq, "time_us": time_us, "attempts": attempts, "reason": reason
-                    });
-                    writeln!(out, "{letter}")?;
-                }
-            } else if letters.is_empty() {
-                out.note("no event was refused")?;
-            } else {
-                print_letters(&letters, out)?;
-            }
-        }
+        SinksCommand::List(args) => list(args, config, &Reader::open(data_dir)?, out),
+        SinksCommand::DeadLetters(args) => letters::list(args, &Reader::open(data_dir)?, out),
+        SinksCommand::Retry(args) => letters::retry(args, data_dir, out),
+        SinksCommand::Purge(args) => letters::purge(args, data_dir, out),
+    }
+}
+
+fn list(args: &ListArgs, config: &Config, reader: &Reader, out: &mut Output<'_>) -> anyhow::Result<Exit> {
+    let sinks = reader.sinks()?;
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&sinks)?)?;
+        return Ok(Exit::Done);
+    }
+    if !sinks.is_empty() {
+        print(&sinks, out)?;
+    }
+    let on = config.sinks.enabled();
+    let waiting: Vec<&str> = on.iter().copied().filter(|name| sinks.iter().all(|sink| sink.name != *name)).collect();
+    if !waiting.is_empty() {
+        let names = waiting.join(", ");
+        out.say(format_args!("{names}: switched on, and has delivered nothing yet: sinks run within `agentsh server`"))?;
+    } else if sinks.is_empty() {
+        out.say(
+            "no sink is configured: write one into the configuration, such as\n\n  sinks:\n    jsonl:\n      enabled: true\n      \
+             path: /var/log/agentsh/events.jsonl\n\nand start `agentsh server` with it (--config FILE); docs/sinks.md has them all",
+        )?;
     }
     Ok(Exit::Done)
 }
@@ -97,18 +90,5 @@ fn print(sinks: &[SinkStatus], out: &mut Output<'_>) -> anyhow::Result<()> {
             Count(sink.dead_letters)
         )?;
     }
-    Ok(())
-}
-
-fn print_letters(letters: &[DeadLetter], out: &mut Output<'_>) -> anyhow::Result<()> {
-    let now = clock::now().as_micros();
-    let heading = format!("{:<10}  {:>10}  {:>10}  {:>8}  REASON", "SINK", "SEQ", "GIVEN UP", "ATTEMPTS");
-    writeln!(out, "{}", out.palette().dim(heading))?;
-    for letter in letters {
-        let age = format!("{} ago", Age::between(letter.time_us, now));
-        let (sink, seq, attempts) = (&letter.sink, letter.seq, letter.attempts);
-        writeln!(out, "{sink:<10}  {seq:>10}  {age:>10}  {attempts:>8}  {}", printable(&letter.reason))?;
-    }
-    out.note("`agentsh events --after SEQ-1 --limit 1 --format json` shows one; it stays in the journal whatever a peer says")?;
     Ok(())
 }

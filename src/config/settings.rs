@@ -14,6 +14,7 @@ use crate::capture::proxy::ProxyConfig;
 use crate::journal::JournalConfig;
 use crate::serve::ServerConfig;
 use crate::serve::auth::AuthConfig;
+use crate::serve::grpc::ClientConfig;
 use crate::serve::sessions::SessionsConfig;
 use crate::sink::SinksConfig;
 
@@ -29,6 +30,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// What the server answers, and where.
     pub server: ServerConfig,
+    /// How the command line reaches a server.
+    pub client: ClientConfig,
     /// Who may use the server.
     pub auth: AuthConfig,
     /// Sessions on the server.
@@ -131,6 +134,9 @@ impl Config {
             ("server.grpc.tls.client_ca", &mut tls.client_ca),
         ] {
             *file = file.take().map(|file| absolute(key, &file)).transpose()?;
+        }
+        for (key, path) in config.client.tls.paths() {
+            *path = absolute(key, path)?;
         }
         for (key, path) in config.sinks.paths() {
             *path = absolute(key, path)?;

@@ -129,6 +129,14 @@ impl Reader {
         self.store.dead_letters(sink, most)
     }
 
+    /// Dead letters that are to be sent again and were not yet: sink and event.
+    ///
+    /// # Errors
+    /// What the journal says.
+    pub fn asked_again(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        self.store.asked_again()
+    }
+
     /// The verdict on the operation at `seq`, if it was judged. A decision stands right behind its operation, in the same commit.
     ///
     /// # Errors

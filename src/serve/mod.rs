@@ -10,6 +10,7 @@ pub mod http;
 mod listen;
 pub mod sessions;
 pub mod stream;
+mod trace;
 
 pub use config::ServerConfig;
 pub use listen::{Admission, NotLoopback, SessionGuard};

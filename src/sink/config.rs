@@ -129,7 +129,14 @@ impl SinksConfig {
     /// Numbers that do harm outside of a range: key, value, least, most.
     #[must_use]
     pub fn ranges(&self) -> Vec<Range> {
-        let mut ranges = vec![("sinks.delivery.page_events", u64::from(self.delivery.page_events), 1, 100_000)];
+        let millis = |time: Millis| u64::try_from(time.duration().as_millis()).unwrap_or(u64::MAX);
+        let mut ranges = vec![
+            ("sinks.delivery.page_events", u64::from(self.delivery.page_events), 1, 100_000),
+            // Without a wait a peer that refuses at once is asked without end.
+            ("sinks.delivery.retry_initial", millis(self.delivery.retry_initial), 1, 3_600_000),
+            ("sinks.delivery.retry_max", millis(self.delivery.retry_max), 10, 3_600_000),
+            ("sinks.delivery.close_timeout", millis(self.delivery.close_timeout), 0, 600_000),
+        ];
         ranges.extend(self.jsonl.ranges());
         ranges.extend(self.webhook.ranges());
         ranges.extend(self.syslog.ranges());
@@ -137,6 +144,20 @@ impl SinksConfig {
         ranges.extend(self.parquet.ranges());
         ranges.extend(self.otlp.ranges());
         ranges
+    }
+
+    /// Those that are switched on, by name.
+    #[must_use]
+    pub fn enabled(&self) -> Vec<&'static str> {
+        let all = [
+            ("jsonl", self.jsonl.enabled),
+            ("webhook", self.webhook.enabled),
+            ("syslog", self.syslog.enabled),
+            ("nats", self.nats.enabled),
+            ("parquet", self.parquet.enabled),
+            ("otlp", self.otlp.enabled),
+        ];
+        all.into_iter().filter(|(_, on)| *on).map(|(name, _)| name).collect()
     }
 
     /// Paths by their keys, to be made absolute.

@@ -29,6 +29,40 @@ pub trait Destination: Send + 'static {
     /// # Errors
     /// [`DeliverError`]; it is tried again.
     fn flush(&mut self, why: Flush) -> impl Future<Output = Result<u64, DeliverError>> + Send;
+
+    /// Sends one event again that was refused before, apart from the order of the rest: the safe seq does not move. A place that keeps
+    /// events in order and each once cannot do that, and refuses.
+    ///
+    /// # Errors
+    /// [`DeliverError`]; it stays a dead letter, with that reason, until it is asked for again.
+    fn again(&mut self, page: &Page) -> impl Future<Output = Result<(), DeliverError>> + Send {
+        let refused = page.seqs().map(|seq| Refused { seq, reason: IN_ORDER.to_owned() }).collect();
+        std::future::ready(Err(DeliverError::Refused { refused, safe: 0 }))
+    }
+}
+
+/// Why a file does not take an event that it was not given in its turn.
+const IN_ORDER: &str =
+    "a file has its events in order and each once, and is past this one; `agentsh events --after SEQ-1 --limit 1` prints it";
+
+/// What sending again comes to, from what was refused of it.
+pub(super) fn taken_or_refused(refused: Vec<Refused>) -> Result<(), DeliverError> {
+    if refused.is_empty() { Ok(()) } else { Err(DeliverError::Refused { refused, safe: 0 }) }
+}
+
+/// What went wrong, with what it derives from: the outermost error alone often says only "error sending request".
+pub(super) fn whole(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        source = error.source();
+    }
+    text
 }
 
 /// Why a place is asked to bring away what it has gathered.

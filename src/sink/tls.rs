@@ -19,8 +19,19 @@ const SYSTEM: &[&str] =
 
 /// The file of authorities that is named, or else the system's.
 pub(super) fn authorities(named: Option<&Path>) -> Result<&Path, String> {
-    let system = || SYSTEM.iter().map(Path::new).find(|path| path.exists());
-    named.or_else(system).ok_or_else(|| "this system has no file of certificate authorities: name one".to_owned())
+    match named {
+        Some(named) => Ok(named),
+        None => system_authorities(),
+    }
+}
+
+/// The system's file of authorities.
+///
+/// # Errors
+/// What to do when there is none.
+pub fn system_authorities() -> Result<&'static Path, String> {
+    let found = SYSTEM.iter().map(Path::new).find(|path| path.exists());
+    found.ok_or_else(|| "this system has no file of certificate authorities: name one".to_owned())
 }
 
 /// The bytes of a PEM file, or what is wrong with it.

@@ -59,7 +59,8 @@ pub(super) fn start(inner: &Arc<Inner>, request: &StartCommand) -> Result<Runnin
     let (stderr, their_stderr) = pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
     let streams = Streams { stdin: their_stdin, stdout: their_stdout, stderr: their_stderr };
     let launcher = launcher(inner, &id, &session, streams)?;
-    session.attribution.add(launcher.launcher_pid(), Arc::new(channel.clone()));
+    let (attribution, launched) = (Arc::clone(&session.attribution), launcher.launcher_pid());
+    attribution.add(launched, Arc::new(channel.clone()));
     let spec = CommandSpec {
         argv: request.argv.clone(),
         env: environment(&inner.setting.environment, request, trace, proxy.as_ref()),
@@ -74,7 +75,10 @@ pub(super) fn start(inner: &Arc<Inner>, request: &StartCommand) -> Result<Runnin
         let end = running.run(&recorder);
         let _nobody_waits = tell_end.send(end);
     };
-    inner.spawn("command", run).map_err(failed)?;
+    inner.spawn("command", run).map_err(|error| {
+        attribution.remove(launched);
+        failed(error)
+    })?;
     Ok(RunningCommand { session: id, command: command.to_string(), stdin, stdout, stderr, started, finished, control })
 }
 

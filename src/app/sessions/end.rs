@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use super::manager::Inner;
-use super::table::{Entry, Table};
+use super::table::{Entry, Open, Table};
 use crate::runtime::clock;
 
 /// Somebody ended it.
@@ -37,13 +37,16 @@ pub(super) fn tell(entry: &Entry) {
     entry.handle.signal(Signal::SIGCONT);
 }
 
+/// Kills a session's commands.
+pub(super) fn kill(open: &Open) {
+    open.commands.values().for_each(|entry| entry.handle.signal(Signal::SIGKILL));
+}
+
 /// Completes what [`begin`] began. The commands have `grace` before they are killed.
 pub(super) fn complete(inner: &Inner, id: &str, grace: Duration) {
     let has_none = |table: &Table| table.open.get(id).is_none_or(|open| open.commands.is_empty());
     if !inner.shared.wait_until(Some(clock::instant() + grace), has_none) {
-        if let Some(open) = inner.shared.lock().open.get(id) {
-            open.commands.values().for_each(|entry| entry.handle.signal(Signal::SIGKILL));
-        }
+        inner.shared.lock().open.get(id).into_iter().for_each(kill);
         if !inner.shared.wait_until(Some(clock::instant() + GONE), has_none) {
             tracing::error!(session = id, "commands that were killed are not gone");
         }

@@ -86,8 +86,12 @@ impl Sessions {
         for id in ids {
             end::complete_aside(&self.inner, &id, grace);
         }
-        let ended =
-            self.inner.shared.wait_until(Some(until), |table| table.open.is_empty() && table.opening == 0 && table.commands == 0);
+        let all_ended = |table: &Table| table.open.is_empty() && table.opening == 0 && table.commands == 0;
+        // Whoever ended a session before may have given its commands more time than a server that stops has.
+        if !self.inner.shared.wait_until(Some(clock::instant() + grace), all_ended) {
+            self.inner.shared.lock().open.values().for_each(end::kill);
+        }
+        let ended = self.inner.shared.wait_until(Some(until), all_ended);
         self.end_timer();
         if ended {
             let threads = std::mem::take(&mut *self.inner.threads.lock().unwrap_or_else(PoisonError::into_inner));

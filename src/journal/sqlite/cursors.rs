@@ -1,8 +1,11 @@
 //! Where each sink stands, and what its peer refused: a small writing connection of its own beside the recorder's.
 
+use std::path::PathBuf;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::connection::{open_writer, prepare_writer, store_errors};
+use super::dead_letters::DeadLetterRow;
 use super::migrate::check_opened;
 use super::read::ReaderStore;
 use crate::journal::data_dir::DataDir;
@@ -11,7 +14,9 @@ use crate::runtime::clock;
 
 /// Keeps cursors and dead letters. A cursor never goes back.
 pub struct CursorStore {
-    connection: Connection,
+    pub(super) connection: Connection,
+    /// Where those wait who are to hear of a change.
+    pub(super) doorbell: PathBuf,
 }
 
 /// One row of `cursors`.
@@ -23,21 +28,6 @@ pub struct CursorRow {
     pub seq: u64,
     /// When it was written, µs since 1970.
     pub updated_us: i64,
-}
-
-/// One row of `dead_letters`: an event that a sink's peer will not take.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeadLetterRow {
-    /// The sink.
-    pub sink: String,
-    /// The event.
-    pub seq: u64,
-    /// When it was given up, µs since 1970.
-    pub time_us: i64,
-    /// How often it was tried.
-    pub attempts: u64,
-    /// What the peer said.
-    pub reason: String,
 }
 
 impl CursorStore {
@@ -54,7 +44,7 @@ impl CursorStore {
         prepare_writer(&connection).map_err(store)?;
         // Emptying the log is the recorders' work: a sink's small commit should not have to wait for it.
         store_errors(connection.execute_batch("PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -256;")).map_err(store)?;
-        Ok(Self { connection })
+        Ok(Self { connection, doorbell: data_dir.doorbell() })
     }
 
     /// The cursor of that name.
@@ -105,34 +95,5 @@ impl ReaderStore {
         self.list("SELECT name, seq, updated_us FROM cursors ORDER BY name", |row| {
             Ok(CursorRow { name: row.get(0)?, seq: row.get(1)?, updated_us: row.get(2)? })
         })
-    }
-
-    /// Dead letters of one sink or of all, at most `most`, the newest events first.
-    ///
-    /// # Errors
-    /// What SQLite says.
-    pub fn dead_letters(&self, sink: Option<&str>, most: u64) -> Result<Vec<DeadLetterRow>, StoreError> {
-        let sql = "SELECT sink, seq, time_us, attempts, reason FROM dead_letters WHERE ?1 IS NULL OR sink = ?1 \
-                   ORDER BY seq DESC, sink LIMIT ?2";
-        let mut statement = store_errors(self.connection.prepare_cached(sql))?;
-        let most = i64::try_from(most).unwrap_or(i64::MAX);
-        let rows = store_errors(statement.query_map(params![sink, most], |row| {
-            Ok(DeadLetterRow {
-                sink: row.get(0)?,
-                seq: row.get(1)?,
-                time_us: row.get(2)?,
-                attempts: row.get(3)?,
-                reason: row.get(4)?,
-            })
-        }))?;
-        store_errors(rows.collect())
-    }
-
-    /// How many dead letters each sink has.
-    ///
-    /// # Errors
-    /// What SQLite says.
-    pub fn count_dead_letters(&self) -> Result<Vec<(String, u64)>, StoreError> {
-        self.list("SELECT sink, count(*) FROM dead_letters GROUP BY sink ORDER BY sink", |row| Ok((row.get(0)?, row.get(1)?)))
     }
 }

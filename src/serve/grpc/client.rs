@@ -11,6 +11,8 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
+use super::client_tls;
+use super::config::ClientTlsConfig;
 use super::exec_service_client::ExecServiceClient;
 use super::session_service_client::SessionServiceClient;
 use super::sessions::convert;
@@ -20,7 +22,7 @@ use crate::encode::proto::{
 };
 use crate::serve::sessions::{
     CHUNK, Client, ClientError, CommandEnd, ExecStreams, NewSession, Output, QUEUED, SessionInfo, SessionPage, StartCommand,
-    WhichSessions,
+    WhichSessions, millis_of_timeout,
 };
 
 /// How long a connection may take.
@@ -35,21 +37,33 @@ pub struct GrpcClient {
 }
 
 impl GrpcClient {
-    /// Connects to the server at `address` (`host:port`); `key` goes with every call.
+    /// Connects to the server at `address` (`host:port`), over TLS or in clear; `key` goes with every call.
     ///
     /// # Errors
-    /// [`ClientError::Unreachable`], or [`ClientError::Refused`] for a key that no header can carry.
-    pub fn connect(address: &str, key: Option<&str>) -> Result<Self, ClientError> {
+    /// [`ClientError::Unreachable`], [`ClientError::Tls`], or [`ClientError::Refused`] for a key that no header can carry.
+    pub fn connect(address: &str, key: Option<&str>, tls: Option<&ClientTlsConfig>) -> Result<Self, ClientError> {
         let unreachable = |source| ClientError::Unreachable { server: address.to_owned(), source };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(unreachable)?;
         let key = key
             .map(MetadataValue::try_from)
             .transpose()
             .map_err(|_| ClientError::Refused { reason: "AGENTSH_API_KEY is no text that a header can carry".to_owned() })?;
-        let endpoint = Endpoint::from_shared(format!("http://{address}"))
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let mut endpoint = Endpoint::from_shared(format!("{scheme}://{address}"))
             .map_err(|error| unreachable(std::io::Error::other(error)))?
             .connect_timeout(CONNECT);
-        let channel = runtime.block_on(endpoint.connect()).map_err(|error| unreachable(std::io::Error::other(cause(&error))))?;
+        let not_tls = |error: &(dyn std::error::Error + 'static)| {
+            let tls = |reason| ClientError::Tls { server: address.to_owned(), reason };
+            client_tls::explain(error).map_or_else(|| unreachable(std::io::Error::other(cause(error))), tls)
+        };
+        if let Some(config) = tls {
+            let settings = client_tls::settings(config, address)?;
+            endpoint = endpoint.tls_config(settings).map_err(|error| ClientError::Tls {
+                server: address.to_owned(),
+                reason: format!("client.tls: {}", cause(&error)),
+            })?;
+        }
+        let channel = runtime.block_on(endpoint.connect()).map_err(|error| not_tls(&error))?;
         Ok(Self { server: address.to_owned(), channel, key, runtime })
     }
 
@@ -69,7 +83,11 @@ impl GrpcClient {
         use std::error::Error as _;
         match status.source() {
             // Not the server's word but the connection's.
-            Some(source) => ClientError::Broken { source: std::io::Error::other(cause(source)) },
+            Some(source) => match client_tls::explain(source) {
+                // A server says only now that it does not accept our certificate (TLS 1.3).
+                Some(reason) => ClientError::Tls { server: self.server.clone(), reason },
+                None => ClientError::Broken { source: std::io::Error::other(cause(source)) },
+            },
             None => ClientError::Refused { reason: status.message().to_owned() },
         }
     }
@@ -92,8 +110,9 @@ fn cause(error: &(dyn std::error::Error + 'static)) -> String {
     error.to_string()
 }
 
-fn millis(time: Option<Duration>) -> u64 {
-    time.map_or(0, |time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+/// A time in a message, where 0 is none given: none at all is the shortest there is.
+fn grace_millis(grace: Option<Duration>) -> u64 {
+    grace.map_or(0, |grace| u64::try_from(grace.as_millis()).unwrap_or(u64::MAX).max(1))
 }
 
 impl Client for GrpcClient {
@@ -102,8 +121,8 @@ impl Client for GrpcClient {
             workspace: session.workspace.display().to_string(),
             policy: session.policy.clone(),
             labels: session.labels.clone(),
-            idle_timeout_ms: millis(session.idle_timeout),
-            hard_timeout_ms: millis(session.hard_timeout),
+            idle_timeout_ms: millis_of_timeout(session.idle_timeout),
+            hard_timeout_ms: millis_of_timeout(session.hard_timeout),
             traceparent: session.traceparent.clone().unwrap_or_default(),
         };
         let answer = self.runtime.block_on(self.sessions().create_session(self.request(request)));
@@ -124,7 +143,7 @@ impl Client for GrpcClient {
     }
 
     fn end(&self, id: &str, grace: Option<Duration>) -> Result<SessionInfo, ClientError> {
-        let request = EndSessionRequest { id: id.to_owned(), grace_ms: millis(grace) };
+        let request = EndSessionRequest { id: id.to_owned(), grace_ms: grace_millis(grace) };
         let answer = self.runtime.block_on(self.sessions().end_session(self.request(request)));
         self.session(answer.map_err(|status| self.refused(&status))?.into_inner().session)
     }

@@ -75,6 +75,47 @@ impl GrpcConfig {
     }
 }
 
+/// Section `client`: how the command line reaches a server.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClientConfig {
+    /// TLS, over gRPC.
+    pub tls: ClientTlsConfig,
+}
+
+/// TLS to a gRPC service. Certificates and keys are PEM files.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClientTlsConfig {
+    /// Whether it is used. Left out: when another key of this section is set, or the server of this configuration has a certificate.
+    pub enabled: Option<bool>,
+    /// Authorities to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// The certificate to show, and those between it and the root; with `key_file`.
+    pub cert_file: Option<PathBuf>,
+    /// The private key of `cert_file`.
+    pub key_file: Option<PathBuf>,
+    /// The name that the server's certificate must have; left out, it is the host that is connected to.
+    pub server_name: Option<String>,
+}
+
+impl ClientTlsConfig {
+    /// Whether TLS is spoken to a server that has, or has not, a certificate in this configuration.
+    #[must_use]
+    pub fn is_used(&self, served: bool) -> bool {
+        let set = self.ca_file.is_some() || self.cert_file.is_some() || self.key_file.is_some() || self.server_name.is_some();
+        self.enabled.unwrap_or(set || served)
+    }
+
+    /// The paths by their keys, to be made absolute.
+    pub fn paths(&mut self) -> impl Iterator<Item = (&'static str, &mut PathBuf)> {
+        let ca = self.ca_file.iter_mut().map(|path| ("client.tls.ca_file", path));
+        let cert = self.cert_file.iter_mut().map(|path| ("client.tls.cert_file", path));
+        let key = self.key_file.iter_mut().map(|path| ("client.tls.key_file", path));
+        ca.chain(cert).chain(key)
+    }
+}
+
 /// TLS of the gRPC service. Certificates and keys are PEM files.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]

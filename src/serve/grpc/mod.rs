@@ -4,6 +4,7 @@
 //! bytes of a message and of headers (larger ones are refused), time until a connection has begun and until a call is answered.
 
 mod client;
+mod client_tls;
 mod config;
 mod connection;
 mod decision;
@@ -16,6 +17,7 @@ mod server;
 mod services;
 mod sessions;
 mod tls;
+mod trace;
 
 #[expect(clippy::all, clippy::pedantic, clippy::restriction, reason = "made by tonic from proto/, where the comments are")]
 mod generated {
@@ -29,7 +31,7 @@ mod clients {
 
 pub use client::GrpcClient;
 pub use clients::*;
-pub use config::{GrpcConfig, TlsConfig};
+pub use config::{ClientConfig, ClientTlsConfig, GrpcConfig, TlsConfig};
 pub use events::{EventsApi, JOURNAL_HEAD, READ_ON_AFTER};
 pub use generated::*;
 pub use ingest::IngestApi;

@@ -20,6 +20,7 @@ use super::connection::Acceptor;
 use super::gate::{GateLayer, Rules};
 use super::services::{Services, compressed};
 use super::tls::{TlsError, acceptor};
+use super::trace::TraceLayer;
 use crate::encode::proto::DESCRIPTORS;
 use crate::serve::listen::{Admission, NotLoopback, checked};
 
@@ -119,6 +120,7 @@ impl GrpcServer {
             .http2_max_header_list_size(header_bytes)
             .http2_keepalive_interval(Some(config.keepalive_interval.duration()))
             .http2_keepalive_timeout(Some(config.keepalive_timeout.duration()))
+            .layer(TraceLayer)
             .layer(GateLayer(Arc::clone(&rules)));
         let router = server.add_routes(routes.routes());
         let mut told = stopped;

@@ -1,4 +1,4 @@
-//! The HTTP service: whether the recorder lives, whether it is ready, and its metrics.
+//! The HTTP service: whether the recorder lives, whether it is ready, its metrics, and the sessions.
 //!
 //! Bounds: 256 connections at once, further ones wait in the kernel's backlog; a connection on which nothing moves for 60 s is
 //! closed.

@@ -40,7 +40,11 @@ async fn ready(State(state): State<HttpState>) -> Response {
 }
 
 async fn show_metrics(State(state): State<HttpState>) -> Response {
-    ([(header::CONTENT_TYPE, CONTENT_TYPE)], state.metrics()).into_response()
+    // Some are read from the journal: on a thread that may wait.
+    match tokio::task::spawn_blocking(move || state.metrics()).await {
+        Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
+        Err(_panic) => answer(StatusCode::INTERNAL_SERVER_ERROR, &json!({"error": "the metrics cannot be read"})),
+    }
 }
 
 pub(super) async fn unknown_path() -> Response {

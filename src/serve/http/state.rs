@@ -39,7 +39,8 @@ impl HttpState {
         }
     }
 
-    /// The same, with another source of the text of `/metrics`, such as one that refreshes gauges first.
+    /// The same, with another source of the text of `/metrics`, such as one that refreshes gauges first. It is asked on a thread of its own and
+    /// may wait for a disk.
     #[must_use]
     pub fn with_metrics(self, text: impl Fn() -> String + Send + Sync + 'static) -> Self {
         Self { metrics: Arc::new(text), ..self }

@@ -15,6 +15,14 @@ pub enum ClientError {
         /// What the system said.
         source: io::Error,
     },
+    /// It is not spoken to over TLS: one of the two does not accept the other.
+    #[error("no TLS connection with {server}: {reason}")]
+    Tls {
+        /// The address.
+        server: String,
+        /// What is wrong and what to do.
+        reason: String,
+    },
     /// The connection ended before the answer did.
     #[error(
         "the connection to the server ended early: {source}: the command was ended; `agentsh session list` shows its session"

@@ -15,8 +15,8 @@ mod store;
 pub use client::{Client, ClientError, ExecStreams, Output};
 pub use config::SessionsConfig;
 pub use error::SessionError;
-pub use pump::{CHUNK, Input, QUEUED, Said, attend};
+pub use pump::{Attended, CHUNK, Input, QUEUED, Said, begin};
 pub use store::{
     CommandControl, CommandEnd, CommandInfo, NewSession, RunningCommand, SessionInfo, SessionPage, SessionState, SessionStore,
-    StartCommand, WhichSessions,
+    StartCommand, WhichSessions, millis_of_timeout, timeout_of_millis,
 };

@@ -11,7 +11,8 @@ use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::store::{CommandControl, CommandEnd, RunningCommand};
+use super::error::SessionError;
+use super::store::{CommandControl, CommandEnd, RunningCommand, SessionStore, StartCommand};
 
 /// Bytes that are read from a stream of the command at once.
 pub const CHUNK: usize = 32 * 1024;
@@ -58,9 +59,41 @@ pub enum Said {
     Finished(CommandEnd),
 }
 
+/// A command that was started, and that is attended to.
+pub struct Attended {
+    /// The session's full id.
+    pub session: String,
+    /// The command's id.
+    pub command: String,
+    /// Takes what the client says; closing it ends the command's standard input.
+    pub inputs: mpsc::Sender<Input>,
+    /// What the client is to be told. Dropping it gives the command up.
+    pub said: mpsc::Receiver<Said>,
+}
+
+/// Starts a command on a thread that may wait, and attends to it. A client that goes away while it is started leaves no command behind:
+/// from its first moment somebody sees that nobody listens.
+///
+/// # Errors
+/// [`SessionError`].
+pub async fn begin(store: Arc<dyn SessionStore>, command: StartCommand) -> Result<Attended, SessionError> {
+    let (say, said) = mpsc::channel(QUEUED);
+    let (inputs, given) = mpsc::channel(QUEUED);
+    let starting = tokio::task::spawn_blocking(move || {
+        let running = store.exec(command)?;
+        let ids = (running.session.clone(), running.command.clone());
+        // Here and not behind the `await`, where a client that is gone is waited for no longer.
+        tokio::spawn(attend(running, given, say));
+        Ok(ids)
+    });
+    let failed = |_panic| SessionError::Failed { what: "the command", reason: "the recorder failed".to_owned() };
+    let (session, command) = starting.await.map_err(failed)??;
+    Ok(Attended { session, command, inputs, said })
+}
+
 /// Attends to a command until its end was told, or until the client is gone: then the command is given up. `inputs` ends its standard
 /// input when it closes.
-pub async fn attend(command: RunningCommand, inputs: mpsc::Receiver<Input>, said: mpsc::Sender<Said>) {
+async fn attend(command: RunningCommand, inputs: mpsc::Receiver<Input>, said: mpsc::Sender<Said>) {
     let control = Arc::clone(&command.control);
     let left = Left(Some(Arc::clone(&control)));
     let feeding = tokio::spawn(feed(command.stdin, inputs, Arc::clone(&control)));

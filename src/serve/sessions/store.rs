@@ -28,6 +28,26 @@ pub struct NewSession {
     pub traceparent: Option<String>,
 }
 
+/// A timeout in a message of either transport: 0 is none given, and the largest number is never.
+#[must_use]
+pub fn timeout_of_millis(millis: u64) -> Option<Duration> {
+    match millis {
+        0 => None,
+        u64::MAX => Some(Duration::ZERO),
+        millis => Some(Duration::from_millis(millis)),
+    }
+}
+
+/// The number in a message that [`timeout_of_millis`] reads as this timeout.
+#[must_use]
+pub fn millis_of_timeout(timeout: Option<Duration>) -> u64 {
+    match timeout {
+        None => 0,
+        Some(Duration::ZERO) => u64::MAX,
+        Some(timeout) => u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX).max(1),
+    }
+}
+
 /// Whether a session goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -223,7 +223,7 @@ impl Consumers {
         asker: &Asker,
         update: ConsumerUpdate,
     ) -> Result<Option<ConsumerView>, StreamsError> {
-        let (written, view) = {
+        let (written, view, deleted) = {
             let mut of = lock(&self.of);
             let consumer = of.get_mut(name).ok_or_else(|| StreamsError::UnknownConsumer { name: name.to_owned() })?;
             check_owner(&consumer.row, asker)?;
@@ -232,9 +232,9 @@ impl Consumers {
                 // Its stream finds that it is gone.
                 consumer.generation += 1;
                 consumer.tell();
-                of.remove(name);
+                let deleted = of.remove(name);
                 metrics().reader_lag.remove(name);
-                (written, None)
+                (written, None, deleted)
             } else {
                 let row = &mut consumer.row;
                 row.paused = update.paused.unwrap_or(row.paused);
@@ -249,11 +249,16 @@ impl Consumers {
                 consumer.row.updated_us = clock::now().as_micros();
                 consumer.tell();
                 let view = ConsumerView { row: consumer.row.clone(), connected: consumer.connected };
-                (self.writer.put(ConsumerChange::Put(consumer.row.clone())), Some(view))
+                (self.writer.put(ConsumerChange::Put(consumer.row.clone())), Some(view), None)
             }
         };
-        written.await?;
-        Ok(view)
+        let written = written.await;
+        if let (Err(_), Some(mut consumer)) = (&written, deleted) {
+            // It is in the journal still, and so it is here, unless somebody has made it anew.
+            consumer.connected = false;
+            lock(&self.of).entry(name.to_owned()).or_insert(consumer);
+        }
+        written.map(|()| view)
     }
 
     /// Called by the writer once changes are on record, in their order.
@@ -346,4 +351,32 @@ fn check_owner(row: &ConsumerRow, asker: &Asker) -> Result<(), StreamsError> {
         return Ok(());
     }
     Err(StreamsError::NotYours { name: row.name.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::stream::Limits;
+
+    #[test]
+    fn a_consumer_whose_deletion_cannot_be_written_is_there_still() {
+        let row = ConsumerRow {
+            name: "billing".to_owned(),
+            acked: 7,
+            delivered: 9,
+            paused: false,
+            max_ack_pending: 1,
+            owner: None,
+            created_us: 0,
+            updated_us: 0,
+        };
+        let (writer, jobs) = AckWriter::new();
+        drop(jobs);
+        let consumers = Consumers::new(vec![row], writer, Limits::default());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let asker = Asker { name: None, all: true };
+        let delete = ConsumerUpdate { delete: true, ..ConsumerUpdate::default() };
+        runtime.block_on(consumers.update("billing", &asker, delete)).unwrap_err();
+        assert_eq!(consumers.find("billing", &asker).unwrap(), Some(7));
+    }
 }

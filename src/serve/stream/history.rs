@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 use super::block::Block;
 use super::error::StreamsError;
@@ -23,8 +23,8 @@ pub(super) struct History {
     limits: Limits,
     blocks: Mutex<Blocks>,
     readers: Mutex<Vec<ReaderStore>>,
-    turns: Semaphore,
-    searches: Semaphore,
+    turns: Arc<Semaphore>,
+    searches: Arc<Semaphore>,
     /// Blocks that were read from the journal.
     reads: AtomicU64,
 }
@@ -50,8 +50,8 @@ impl History {
             limits,
             blocks: Mutex::default(),
             readers: Mutex::default(),
-            turns: Semaphore::new(limits.readers.max(1)),
-            searches: Semaphore::new(limits.searches.max(1)),
+            turns: Arc::new(Semaphore::new(limits.readers.max(1))),
+            searches: Arc::new(Semaphore::new(limits.searches.max(1))),
             reads: AtomicU64::default(),
         }
     }
@@ -69,8 +69,8 @@ impl History {
         self: &Arc<Self>,
         work: impl FnOnce(&ReaderStore) -> Result<T, StreamsError> + Send + 'static,
     ) -> Result<T, StreamsError> {
-        let _turn = self.turns.acquire().await.map_err(|_closed| StreamsError::Ended)?;
-        self.on_thread(work).await
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_closed| StreamsError::Ended)?;
+        self.on_thread(turn, work).await
     }
 
     /// As [`History::read`], for what may look at the whole journal.
@@ -81,16 +81,19 @@ impl History {
         self: &Arc<Self>,
         work: impl FnOnce(&ReaderStore) -> Result<T, StreamsError> + Send + 'static,
     ) -> Result<T, StreamsError> {
-        let _turn = self.searches.acquire().await.map_err(|_closed| StreamsError::Ended)?;
-        self.on_thread(work).await
+        let turn = Arc::clone(&self.searches).acquire_owned().await.map_err(|_closed| StreamsError::Ended)?;
+        self.on_thread(turn, work).await
     }
 
     async fn on_thread<T: Send + 'static>(
         self: &Arc<Self>,
+        turn: OwnedSemaphorePermit,
         work: impl FnOnce(&ReaderStore) -> Result<T, StreamsError> + Send + 'static,
     ) -> Result<T, StreamsError> {
         let this = Arc::clone(self);
         let done = tokio::task::spawn_blocking(move || {
+            // The read goes on when who asked is gone, and it is its end that makes room for another.
+            let _turn = turn;
             let kept = lock(&this.readers).pop();
             let store = match kept {
                 Some(store) => store,

@@ -1,5 +1,8 @@
 //! `Carrier`: the loop itself.
 
+mod again;
+
+use std::fs::File;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -52,6 +55,10 @@ pub(super) struct Carrier<D> {
     trouble: Option<Trouble>,
     /// The head when the loop was told to end.
     end_at: Option<u64>,
+    /// The sink's lock, until its last cursor is written: the next to have it begins there.
+    claim: Option<File>,
+    /// When it was looked for dead letters that are to be sent again.
+    looked_again_at: Instant,
     gauges: Gauges,
 }
 
@@ -106,6 +113,8 @@ impl<D: Destination> Carrier<D> {
             dead_letters: Vec::new(),
             trouble: None,
             end_at: None,
+            claim: None,
+            looked_again_at: clock::instant(),
             gauges: Gauges::of(name),
         }
     }
@@ -137,7 +146,7 @@ impl<D: Destination> Carrier<D> {
     }
 
     async fn deliver_until_told(&mut self, rings: &UnixDatagram) -> Result<(), Told> {
-        let _claim = self.claim().await?;
+        self.claim = self.claim().await?;
         self.resume().await?;
         let mut page = Page::default();
         loop {
@@ -160,6 +169,9 @@ impl<D: Destination> Carrier<D> {
             if self.end_at.is_some_and(|end| self.read_to >= end) {
                 break;
             }
+            if page.is_empty() || clock::instant().saturating_duration_since(self.looked_again_at) >= LOOK {
+                self.send_again().await;
+            }
             if page.is_empty() && self.end_at.is_none() {
                 self.wait(rings).await;
             }
@@ -169,7 +181,7 @@ impl<D: Destination> Carrier<D> {
     }
 
     /// Waits until no other process delivers to this sink.
-    async fn claim(&mut self) -> Result<Option<std::fs::File>, Told> {
+    async fn claim(&mut self) -> Result<Option<File>, Told> {
         let mut said = false;
         loop {
             match self.delivery.data_dir.claim_reader(&self.name) {
@@ -427,7 +439,8 @@ impl<D: Destination> Carrier<D> {
         }
     }
 
-    /// Sets the gauges: at once when nothing is behind, else at most once for each look.
+    /// Sets the gauges. While something is behind, how much is looked at with each page, so that it falls to nothing at once; how old it is
+    /// costs a read, and is looked at once a second.
     fn look(&mut self) {
         let recent = self.gauges.looked_at.is_some_and(|at| clock::instant().saturating_duration_since(at) < LOOK);
         let cursor = self.cursor();

@@ -1,5 +1,6 @@
 //! Whole members: compressing a batch of lines, and finding the last whole one in a file that a kill may have torn.
 
+use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 
 use super::config::Compression;
@@ -9,6 +10,10 @@ const ZSTD_LEVEL: i32 = 3;
 
 /// Bytes that are looked at from the end of a plain file at a time.
 const STRIDE: u64 = 64 << 10;
+
+/// No line of ours is longer: an event fits into an intake's record, and its JSON is a few times as long. What is longer is no file of ours,
+/// and is not read on into memory.
+const LONGEST_LINE: usize = 64 << 20;
 
 impl Compression {
     /// What the name of a file ends in, besides what the user gave it.
@@ -21,19 +26,19 @@ impl Compression {
     }
 
     /// The lines as one whole member.
-    pub(super) fn pack(self, lines: &[u8]) -> io::Result<Vec<u8>> {
+    pub(super) fn pack(self, lines: &[u8]) -> io::Result<Cow<'_, [u8]>> {
         match self {
-            Compression::None => Ok(lines.to_vec()),
+            Compression::None => Ok(Cow::Borrowed(lines)),
             Compression::Gzip => {
                 let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
                 encoder.write_all(lines)?;
-                encoder.finish()
+                encoder.finish().map(Cow::Owned)
             }
             Compression::Zstd => {
                 let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), ZSTD_LEVEL)?;
                 encoder.include_checksum(true)?;
                 encoder.write_all(lines)?;
-                encoder.finish()
+                encoder.finish().map(Cow::Owned)
             }
         }
     }
@@ -68,11 +73,12 @@ fn plain_tail(file: &mut (impl Read + Seek)) -> io::Result<Tail> {
     let mut start = length;
     let mut read = Vec::new();
     loop {
-        let ends: Vec<usize> = read.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at).collect();
-        let line = match ends.as_slice() {
-            [.., before, last] => Some((before + 1, *last)),
-            [last] if start == 0 => Some((0, *last)),
-            _ => None,
+        let last = last_end(&read);
+        let before = last.and_then(|last| last_end(read.get(..last).unwrap_or_default()));
+        let line = match (before, last) {
+            (Some(before), Some(last)) => Some((before + 1, last)),
+            (None, Some(last)) if start == 0 => Some((0, last)),
+            (_, _) => None,
         };
         if let Some((from, to)) = line {
             let whole = start + u64::try_from(to).unwrap_or(0) + 1;
@@ -81,13 +87,27 @@ fn plain_tail(file: &mut (impl Read + Seek)) -> io::Result<Tail> {
         if start == 0 {
             return Ok(Tail::default());
         }
-        let from = start.saturating_sub(STRIDE);
+        if read.len() > LONGEST_LINE {
+            return Err(no_line());
+        }
+        // Larger with each step, so that a long line is not copied again for every few bytes of it.
+        let stride = STRIDE.max(u64::try_from(read.len()).unwrap_or(u64::MAX));
+        let from = start.saturating_sub(stride);
         let mut more = vec![0; usize::try_from(start - from).unwrap_or(0)];
         file.seek(SeekFrom::Start(from))?;
         file.read_exact(&mut more)?;
         more.append(&mut read);
         (start, read) = (from, more);
     }
+}
+
+/// Where the last line's end is.
+fn last_end(bytes: &[u8]) -> Option<usize> {
+    bytes.iter().rposition(|byte| *byte == b'\n')
+}
+
+fn no_line() -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, format!("it has a line of more than {LONGEST_LINE} bytes, which none of an event has"))
 }
 
 /// Reads member by member.
@@ -111,6 +131,7 @@ fn members<'f, F: Read + Seek + 'f>(
                 }
             }
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(tail),
+            Err(_full) if lines.is_too_long() => return Err(no_line()),
             Err(error) => {
                 let what = format!("the part at byte {} is damaged: {error}", tail.whole);
                 return Err(io::Error::new(ErrorKind::InvalidData, what));
@@ -155,6 +176,10 @@ impl LastLine {
     fn last(self) -> Option<Vec<u8>> {
         self.last
     }
+
+    const fn is_too_long(&self) -> bool {
+        self.begun.len() > LONGEST_LINE
+    }
 }
 
 impl Write for LastLine {
@@ -165,7 +190,7 @@ impl Write for LastLine {
             self.last = Some(std::mem::take(&mut self.begun));
             self.begun.extend_from_slice(part);
         }
-        Ok(bytes.len())
+        if self.is_too_long() { Err(no_line()) } else { Ok(bytes.len()) }
     }
 
     fn flush(&mut self) -> io::Result<()> {

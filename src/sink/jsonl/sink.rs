@@ -1,7 +1,7 @@
 //! `JsonlSink`: the destination.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read as _};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -91,7 +91,9 @@ impl JsonlSink {
             Compression::Gzip => &[0x1f, 0x8b],
             Compression::Zstd => &[0x28, 0xb5],
         };
-        fs::read(self.place.active()).is_ok_and(|bytes| !bytes.iter().zip(begin).all(|(found, ours)| found == ours))
+        let mut found = Vec::new();
+        let read = File::open(self.place.active()).and_then(|file| file.take(2).read_to_end(&mut found));
+        read.is_ok() && !found.iter().zip(begin).all(|(found, ours)| found == ours)
     }
 
     fn foreign(&self) -> DeliverError {

@@ -10,7 +10,7 @@ use super::link::Link;
 use crate::event::JournaledEvent;
 use crate::journal::Page;
 use crate::sink::batch::{Readable, readable};
-use crate::sink::destination::{DeliverError, Destination, Flush, Refused};
+use crate::sink::destination::{DeliverError, Destination, Flush, Refused, taken_or_refused};
 use crate::sink::shape::Shaper;
 
 /// Publishes events to a stream.
@@ -112,6 +112,23 @@ impl Destination for NatsSink {
     }
 
     async fn deliver(&mut self, page: &Page) -> Result<u64, DeliverError> {
+        let refused = self.send(page).await?;
+        self.delivered = page.last_seq().unwrap_or(self.delivered);
+        if refused.is_empty() { Ok(self.delivered) } else { Err(DeliverError::Refused { refused, safe: self.delivered }) }
+    }
+
+    async fn flush(&mut self, _why: Flush) -> Result<u64, DeliverError> {
+        Ok(self.delivered)
+    }
+
+    async fn again(&mut self, page: &Page) -> Result<(), DeliverError> {
+        taken_or_refused(self.send(page).await?)
+    }
+}
+
+impl NatsSink {
+    /// Publishes the events of a page and waits for their acknowledgements; returns those that are refused for good.
+    async fn send(&mut self, page: &Page) -> Result<Vec<Refused>, DeliverError> {
         self.link().await?;
         let Some(link) = self.link.take() else {
             return Err(DeliverError::Unavailable { reason: "there is no connection".to_owned(), retry_after: None });
@@ -130,11 +147,6 @@ impl Destination for NatsSink {
         // After any failure the link is dropped with all that is under way on it, so that nothing of this attempt comes behind the next.
         refused.extend(published?);
         self.link = Some(link);
-        self.delivered = page.last_seq().unwrap_or(self.delivered);
-        if refused.is_empty() { Ok(self.delivered) } else { Err(DeliverError::Refused { refused, safe: self.delivered }) }
-    }
-
-    async fn flush(&mut self, _why: Flush) -> Result<u64, DeliverError> {
-        Ok(self.delivered)
+        Ok(refused)
     }
 }

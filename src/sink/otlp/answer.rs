@@ -155,13 +155,13 @@ fn retry_delay(details: &[u8]) -> Option<Duration> {
     Some(Duration::new(u64::try_from(delay.seconds).unwrap_or(0), u32::try_from(delay.nanos).unwrap_or(0)))
 }
 
-/// What a status of HTTP other than 2xx means. `retry_after` is the header of that name, in seconds.
-pub(super) fn http(status: u16, retry_after: Option<u64>, said: &str) -> Fault {
+/// What a status of HTTP other than 2xx means. `after` is how long the header `Retry-After` asks for.
+pub(super) fn http(status: u16, after: Option<Duration>, said: &str) -> Fault {
     let reason = if said.is_empty() { format!("HTTP {status}") } else { format!("HTTP {status}: {said}") };
     match status {
-        429 | 502 | 503 | 504 => Fault::Later { reason, after: retry_after.map(Duration::from_secs) },
+        429 | 502 | 503 | 504 => Fault::Later { reason, after },
         // A proxy that lost patience with the connection, not a word about the request.
-        408 | 425 => Fault::Later { reason, after: retry_after.map(Duration::from_secs) },
+        408 | 425 => Fault::Later { reason, after },
         400 | 413 | 422 => Fault::Refused { reason, doubtful: false },
         401 | 403 | 407 => Fault::Misconfigured {
             reason: format!("the collector does not accept us ({reason}): see `sinks.otlp.headers` and `cert_file`"),

@@ -27,18 +27,3 @@ impl Client {
         }
     }
 }
-
-/// What went wrong, with what it derives from: the outermost error alone often says only "error sending request".
-pub(super) fn whole(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        source = error.source();
-    }
-    text
-}

@@ -12,6 +12,7 @@ use crate::encode::otel::{self, Bounds, TimedSpan, Totals, Tracer};
 use crate::event::{JournaledEvent, Timestamp};
 use crate::journal::{DataDir, Page};
 use crate::runtime::clock;
+use crate::sink::destination::taken_or_refused;
 use crate::sink::{DeliverError, Destination, Flush};
 
 /// A collector.
@@ -148,5 +149,37 @@ impl Destination for OtlpDestination {
         self.add_spans(&mut spans);
         self.add_metrics(why == Flush::Close);
         self.send().await
+    }
+
+    async fn again(&mut self, page: &Page) -> Result<(), DeliverError> {
+        let Some(seq) = page.last_seq() else { return Ok(()) };
+        // As it would have been made in its turn: with the spans that were open then, whatever is open now.
+        let mut tracer = tracer_at(&self.data_dir.journal(), seq.saturating_sub(1), Bounds::default())
+            .map_err(|error| DeliverError::Unavailable { reason: error.to_string(), retry_after: None })?;
+        let mut outbox = Outbox::new(self.outbox.limits());
+        let mut spans = Vec::new();
+        for row in page.iter() {
+            let read = row.map_err(|error| error.to_string());
+            match read.and_then(|row| row.to_event().map(|event| (event, row.columns.payload)).map_err(|e| e.to_string())) {
+                Ok((event, payload)) => {
+                    let at = tracer.take(&event, &mut spans);
+                    tracer.settle(&mut spans);
+                    spans.retain(|span| span.seq == seq);
+                    if self.sends(Signal::Logs) {
+                        outbox.add(Signal::Logs, seq, &otel::log_record(&event, payload, at));
+                    }
+                }
+                Err(reason) => outbox.bury(seq, format!("cannot be read: {reason}")),
+            }
+        }
+        if self.sends(Signal::Traces) {
+            spans.iter().for_each(|TimedSpan { seq, span }| outbox.add(Signal::Traces, *seq, span));
+        }
+        let client = match &mut self.client {
+            Some(client) => client,
+            none => none.insert(Client::new(&self.config).map_err(misconfigured)?),
+        };
+        outbox.send(client, &self.frame).await?;
+        taken_or_refused(outbox.take_dead())
     }
 }

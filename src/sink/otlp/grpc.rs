@@ -11,10 +11,10 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
 use super::answer::{self, Fault, Taken};
-use super::client::whole;
 use super::codec::Encoded;
 use super::config::{Compression, OtlpConfig, OtlpConfigError, Signal, pairs};
 use super::tls;
+use crate::sink::destination::whole;
 
 /// A response is a few words.
 const MOST_RESPONSE_BYTES: usize = 1 << 20;

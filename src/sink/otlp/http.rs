@@ -6,8 +6,9 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, Header
 use reqwest::{Client, Response, Url};
 
 use super::answer::{self, Fault, Taken};
-use super::client::whole;
 use super::config::{Compression, OtlpConfig, OtlpConfigError, Signal, pairs};
+use crate::sink::destination::whole;
+use crate::sink::retry_after;
 use crate::sink::tls::{self, install_crypto};
 
 /// What is read of an answer. More is nobody's to read.
@@ -69,10 +70,10 @@ impl HttpClient {
         let response = post.body(body).send().await.map_err(|error| Fault::later(whole(&error.without_url())))?;
         let status = response.status().as_u16();
         let header = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok()).map(str::to_owned);
-        let (content_type, retry_after) = (header(CONTENT_TYPE), header(RETRY_AFTER));
+        let (content_type, after) = (header(CONTENT_TYPE), header(RETRY_AFTER));
         let body = read(response).await?;
         if !(200..300).contains(&status) {
-            return Err(answer::http(status, retry_after.and_then(|text| text.trim().parse().ok()), &said(&body)));
+            return Err(answer::http(status, after.as_deref().and_then(retry_after::wait), &said(&body)));
         }
         let kind = content_type.unwrap_or_default();
         match kind.split(';').next().unwrap_or_default().trim() {

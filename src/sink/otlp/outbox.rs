@@ -58,6 +58,10 @@ impl Outbox {
         Self { limits, filling: BTreeMap::new(), ready: VecDeque::new(), tallies: BTreeMap::new(), dead: BTreeMap::new() }
     }
 
+    pub(super) const fn limits(&self) -> Limits {
+        self.limits
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.ready.is_empty() && self.filling.is_empty()
     }

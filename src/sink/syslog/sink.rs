@@ -10,7 +10,7 @@ use super::message::message;
 use crate::journal::Page;
 use crate::runtime::clock;
 use crate::sink::batch::{Readable, readable};
-use crate::sink::destination::{DeliverError, Destination, Flush, Refused};
+use crate::sink::destination::{DeliverError, Destination, Flush, Refused, taken_or_refused};
 use crate::sink::shape::Shaper;
 
 /// How long a page that the peer's kernel has is kept, to be sent again if the connection breaks: a receiver that dies with bytes that it
@@ -80,6 +80,17 @@ impl SyslogSink {
         Ok(connection)
     }
 
+    /// Sends the events of a page, which is settled once everything up to `last` is; returns those that cannot be sent.
+    async fn send_page(&mut self, page: &Page, last: u64) -> Result<Vec<Refused>, DeliverError> {
+        let (frames, refused) = self.frames(page);
+        let mut connection = self.connection().await?;
+        send(&self.config, &mut connection, &frames).await?;
+        self.connection = Some(connection);
+        self.settling_bytes += frames.len();
+        self.settling.push_back(Sent { last, frames, at: clock::instant() });
+        Ok(refused)
+    }
+
     /// Takes what is old enough, or too much, for settled.
     fn settle(&mut self) {
         while let Some(sent) = self.settling.front() {
@@ -119,12 +130,8 @@ impl Destination for SyslogSink {
     }
 
     async fn deliver(&mut self, page: &Page) -> Result<u64, DeliverError> {
-        let (frames, refused) = self.frames(page);
-        let mut connection = self.connection().await?;
-        send(&self.config, &mut connection, &frames).await?;
-        self.connection = Some(connection);
-        self.settling_bytes += frames.len();
-        self.settling.push_back(Sent { last: page.last_seq().unwrap_or(self.safe), frames, at: clock::instant() });
+        let last = page.last_seq().unwrap_or(self.safe);
+        let refused = self.send_page(page, last).await?;
         self.settle();
         if refused.is_empty() { Ok(self.safe) } else { Err(DeliverError::Refused { refused, safe: self.safe }) }
     }
@@ -145,5 +152,11 @@ impl Destination for SyslogSink {
             self.settle();
         }
         Ok(self.safe)
+    }
+
+    async fn again(&mut self, page: &Page) -> Result<(), DeliverError> {
+        // It says nothing of the events around it.
+        let last = self.settling.back().map_or(self.safe, |sent| sent.last);
+        taken_or_refused(self.send_page(page, last).await?)
     }
 }

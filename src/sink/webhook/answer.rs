@@ -1,11 +1,8 @@
 //! What an HTTP answer means for a batch: one exhaustive table.
 
-use std::time::Duration;
-
-use crate::runtime::clock;
 use crate::sink::batch::Answer;
 use crate::sink::destination::DeliverError;
-use crate::sink::utc::http_date;
+use crate::sink::retry_after::wait;
 
 /// Bytes of an answer's body that a reason quotes.
 const QUOTED: usize = 200;
@@ -31,13 +28,4 @@ pub(super) fn meaning(status: u16, retry_after: Option<&str>, body: &[u8]) -> Re
         // Not final or no status at all.
         0..=199 | 600.. => Err(DeliverError::Unavailable { reason: said(), retry_after: None }),
     }
-}
-
-/// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date.
-pub(in crate::sink) fn wait(text: &str) -> Option<Duration> {
-    if let Ok(seconds) = text.trim().parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let until = http_date(text)?.checked_mul(1_000_000)?;
-    Some(Duration::from_micros(u64::try_from(until.saturating_sub(clock::now().as_micros())).unwrap_or(0)))
 }

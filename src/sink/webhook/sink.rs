@@ -12,7 +12,7 @@ use crate::event::JournaledEvent;
 use crate::journal::{DataDir, Page, ReaderStore};
 use crate::runtime::clock;
 use crate::sink::batch::{Answer, Readable, by_halves, readable};
-use crate::sink::destination::{DeliverError, Destination, Flush};
+use crate::sink::destination::{DeliverError, Destination, Flush, Refused, taken_or_refused, whole};
 use crate::sink::secret::secret;
 use crate::sink::shape::Shaper;
 use crate::sink::tls;
@@ -172,18 +172,24 @@ impl WebhookSink {
         self.shaper.put(event, &mut text);
         Shaped { seq: event.seq.get(), text }
     }
+
+    /// Posts the events of a page; returns those that are refused for good.
+    async fn send(&self, page: &Page) -> Result<Vec<Refused>, DeliverError> {
+        let Some(peer) = &self.peer else {
+            return Err(DeliverError::Misconfigured { reason: "there is no connection".to_owned() });
+        };
+        let Readable { events, mut refused } = readable(page);
+        let shaped: Vec<Shaped> = events.iter().map(|event| self.shaped(event)).collect();
+        for batch in self.batches(&shaped) {
+            refused.extend(by_halves(batch, |event| event.seq, |part| self.post(peer, part)).await?);
+        }
+        Ok(refused)
+    }
 }
 
 /// An error of the client with what lies beneath, without the address.
 fn in_words(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(beneath) = source {
-        text = format!("{text}: {beneath}");
-        source = beneath.source();
-    }
-    text
+    whole(&error.without_url())
 }
 
 impl Destination for WebhookSink {
@@ -194,19 +200,16 @@ impl Destination for WebhookSink {
     }
 
     async fn deliver(&mut self, page: &Page) -> Result<u64, DeliverError> {
-        let Some(peer) = &self.peer else {
-            return Err(DeliverError::Misconfigured { reason: "there is no connection".to_owned() });
-        };
-        let Readable { events, mut refused } = readable(page);
-        let shaped: Vec<Shaped> = events.iter().map(|event| self.shaped(event)).collect();
-        for batch in self.batches(&shaped) {
-            refused.extend(by_halves(batch, |event| event.seq, |part| self.post(peer, part)).await?);
-        }
+        let refused = self.send(page).await?;
         self.delivered = page.last_seq().unwrap_or(self.delivered);
         if refused.is_empty() { Ok(self.delivered) } else { Err(DeliverError::Refused { refused, safe: self.delivered }) }
     }
 
     async fn flush(&mut self, _why: Flush) -> Result<u64, DeliverError> {
         Ok(self.delivered)
+    }
+
+    async fn again(&mut self, page: &Page) -> Result<(), DeliverError> {
+        taken_or_refused(self.send(page).await?)
     }
 }

@@ -92,7 +92,17 @@ fn every_query_of_every_dashboard_gives_data_on_a_loaded_server() {
     let place = Place::new();
     place.record_a_session_with_a_refusal();
     let recorder = place.recorder();
-    let server = Server::start(&place);
+    // One sink that delivers, and one whose peer is not there.
+    let file = place.folder().join("out/events.jsonl").display().to_string();
+    let server = Server::start_with(
+        &place,
+        &[
+            ("AGENTSH_SINKS__JSONL__ENABLED", "true"),
+            ("AGENTSH_SINKS__JSONL__PATH", &file),
+            ("AGENTSH_SINKS__WEBHOOK__ENABLED", "true"),
+            ("AGENTSH_SINKS__WEBHOOK__URL", "http://127.0.0.1:1/"),
+        ],
+    );
     let prometheus = Prometheus::start(&place, server.addr);
 
     // A network that answers to the server's own sessions, if it has any.

@@ -1,5 +1,6 @@
 //! The deliver loop and the simple places: JSON Lines, webhook, syslog, NATS.
 
+mod again;
 mod delivering;
 mod http;
 mod jsonl;

@@ -137,6 +137,9 @@ pub struct State {
     pub resumed: Vec<u64>,
     /// Where it says it goes on.
     pub has: Option<u64>,
+    /// What came again, and the answers to the next times; then it is taken.
+    pub again: Vec<u64>,
+    pub answers_again: VecDeque<DeliverError>,
 }
 
 impl Memory {
@@ -188,5 +191,11 @@ impl Destination for Memory {
         }
         let last = state.taken.last().copied().unwrap_or_else(|| state.resumed.last().copied().unwrap_or(0));
         Ok(last.saturating_sub(state.gathers))
+    }
+
+    async fn again(&mut self, page: &Page) -> Result<(), DeliverError> {
+        let mut state = self.state.lock().unwrap();
+        state.again.extend(page.seqs());
+        state.answers_again.pop_front().map_or(Ok(()), Err)
     }
 }

@@ -111,6 +111,16 @@ impl Server {
         Self::start_with(place, &[])
     }
 
+    /// With gRPC, and where that listens.
+    pub fn start_with_grpc(place: &Place, variables: &[(&str, &str)]) -> (Self, String) {
+        let mut command = place.agentsh(&["server", "--addr", "127.0.0.1:0", "--grpc", "127.0.0.1:0"]);
+        let mut child = command.envs(variables.iter().copied()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut line = |scheme: &str| lines.next().unwrap().unwrap().trim().strip_prefix(scheme).unwrap().to_owned();
+        let (http, grpc) = (line("listening on http://"), line("listening on grpc://"));
+        (Self { child, addr: http.parse().unwrap() }, grpc)
+    }
+
     /// With variables of the environment.
     pub fn start_with(place: &Place, variables: &[(&str, &str)]) -> Self {
         let mut command = place.agentsh(&["server", "--addr", "127.0.0.1:0"]);
@@ -157,9 +167,15 @@ pub fn get(addr: SocketAddr, path: &str) -> String {
 }
 
 pub fn try_get(addr: SocketAddr, path: &str) -> std::io::Result<String> {
+    request(addr, path, &[])
+}
+
+/// The body of an answer to a GET with these headers.
+pub fn request(addr: SocketAddr, path: &str, headers: &[(&str, &str)]) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(addr)?;
     stream.set_read_timeout(Some(DEADLINE))?;
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {addr}\r\n\r\n")?;
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {addr}\r\n{headers}\r\n")?;
     let mut text = String::new();
     stream.read_to_string(&mut text)?;
     let (_head, body) = text.split_once("\r\n\r\n").ok_or(std::io::ErrorKind::UnexpectedEof)?;

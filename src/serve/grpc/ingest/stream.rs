@@ -40,7 +40,13 @@ pub(super) async fn run(
     answers: &Answers,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), Status> {
-    let description = match requests.message().await? {
+    let first = tokio::select! {
+        biased;
+        // A sensor that never says who it is must not hold up the end.
+        _ = stop.wait_for(|stop| *stop) => return Err(shuts_down()),
+        first = requests.message() => first?,
+    };
+    let description = match first {
         None => return Ok(()),
         Some(IngestRequest { message: Some(Request::Hello(hello)) }) => hello.description,
         Some(_) => return Err(Status::failed_precondition("the first message of a stream is `hello`")),
@@ -57,7 +63,7 @@ pub(super) async fn run(
         let next = tokio::select! {
             biased;
             // An error means that the server is gone.
-            _ = stop.wait_for(|stop| *stop) => break Err(Status::unavailable("the server shuts down")),
+            _ = stop.wait_for(|stop| *stop) => break Err(shuts_down()),
             () = taken.is_taken() => break Err(taken_over()),
             next = stream.next(&mut requests) => next,
         };
@@ -87,6 +93,10 @@ pub(super) async fn run(
 /// Waits until the task that acknowledges has done all.
 async fn ended(acknowledged: &mut watch::Receiver<u64>) {
     while acknowledged.changed().await.is_ok() {}
+}
+
+fn shuts_down() -> Status {
+    Status::unavailable("the server shuts down")
 }
 
 fn taken_over() -> Status {
@@ -211,12 +221,12 @@ impl Stream<'_> {
         }
         match failure {
             None => Ok(()),
-            Some((_, AppendError::TooLarge { size, max })) => Err(Status::invalid_argument(format!(
+            Some(AppendError::TooLarge { size, max }) => Err(Status::invalid_argument(format!(
                 "the event with number {} has {size} bytes, and the journal's intake takes {max}",
                 last + 1
             ))),
-            Some((_, AppendError::Closed)) => Err(Status::unavailable("the journal is closed")),
-            Some((_, error @ (AppendError::Full | AppendError::Failing { .. } | AppendError::Io { .. }))) => {
+            Some(AppendError::Closed) => Err(Status::unavailable("the journal is closed")),
+            Some(error @ (AppendError::Full | AppendError::Failing { .. } | AppendError::Io { .. })) => {
                 Err(cannot_write(&error.to_string()))
             }
         }
@@ -228,13 +238,13 @@ impl Stream<'_> {
         &self,
         mut next: OwnedMutexGuard<u64>,
         events: Vec<Event>,
-    ) -> Result<(u64, Option<(usize, AppendError)>), Status> {
+    ) -> Result<(u64, Option<AppendError>), Status> {
         let channel = Arc::clone(self.parts.journal.channel());
         let counter = metrics().ingested_events.of(self.name);
         let handing = tokio::task::spawn_blocking(move || {
             let (taken, failure) = match channel.take_in(&events) {
                 Ok(()) => (events.len(), None),
-                Err(failed) => (failed.taken, Some((failed.taken, failed.error))),
+                Err(failed) => (failed.taken, Some(failed.error)),
             };
             let taken = u64::try_from(taken).unwrap_or(0);
             counter.add(taken);

@@ -16,7 +16,7 @@ use super::convert::{finished, status, text};
 use crate::encode::proto::{ExecRequest, ExecResponse, ExecStart, ExecStarted, exec_request, exec_response};
 use crate::event::OsText;
 use crate::serve::grpc::exec_service_server::ExecService;
-use crate::serve::sessions::{Input, QUEUED, Said, SessionStore, StartCommand, attend};
+use crate::serve::sessions::{Attended, Input, Said, SessionStore, StartCommand, begin};
 
 /// How long a call may take to say what to start.
 const FIRST_MESSAGE: Duration = Duration::from_secs(10);
@@ -45,13 +45,8 @@ impl ExecService for Exec {
             Ok(Ok(_)) => return Err(Status::invalid_argument("the first message must be `start`")),
             Err(_) => return Err(Status::deadline_exceeded("the first message did not come")),
         };
-        let store = Arc::clone(&self.0);
-        let started = tokio::task::spawn_blocking(move || store.exec(command(start))).await;
-        let running = started.map_err(|_| Status::internal("the recorder failed"))?.map_err(|error| status(&error))?;
-        let (say, said) = mpsc::channel(QUEUED);
-        let (give, given) = mpsc::channel(QUEUED);
-        tokio::spawn(listen(requests, give));
-        tokio::spawn(attend(running, given, say));
+        let Attended { inputs, said, .. } = begin(Arc::clone(&self.0), command(start)).await.map_err(|error| status(&error))?;
+        tokio::spawn(listen(requests, inputs));
         Ok(Response::new(Box::pin(ReceiverStream::new(said).filter_map(|said| async { response(said).map(Ok) }))))
     }
 }

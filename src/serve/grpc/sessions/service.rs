@@ -11,7 +11,7 @@ use crate::encode::proto::{
     ListSessionsRequest, ListSessionsResponse, SignalCommandRequest, SignalCommandResponse,
 };
 use crate::serve::grpc::session_service_server::SessionService;
-use crate::serve::sessions::{NewSession, SessionError, SessionStore, WhichSessions};
+use crate::serve::sessions::{NewSession, SessionError, SessionStore, WhichSessions, timeout_of_millis};
 
 /// `SessionService`, answered by whoever keeps the sessions.
 #[derive(Clone)]
@@ -43,8 +43,8 @@ impl SessionService for SessionCalls {
             workspace: request.workspace.into(),
             policy: request.policy,
             labels: request.labels,
-            idle_timeout: millis(request.idle_timeout_ms),
-            hard_timeout: millis(request.hard_timeout_ms),
+            idle_timeout: timeout_of_millis(request.idle_timeout_ms),
+            hard_timeout: timeout_of_millis(request.hard_timeout_ms),
             traceparent: text(request.traceparent),
         };
         let info = self.ask(move |store| store.create(&new)).await?;

@@ -1,14 +1,13 @@
 //! The JSON bodies of requests.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::event::OsText;
-use crate::serve::sessions::{NewSession, StartCommand};
+use crate::serve::sessions::{NewSession, StartCommand, timeout_of_millis};
 
 /// `POST /api/v1/sessions`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -20,9 +19,9 @@ pub struct NewSessionBody {
     pub policy: String,
     /// `key=value`.
     pub labels: Vec<String>,
-    /// Left out or 0 is the configured one.
+    /// Left out or 0 is the configured one; 18446744073709551615 is never.
     pub idle_timeout_ms: u64,
-    /// Left out or 0 is the configured one.
+    /// Left out or 0 is the configured one; 18446744073709551615 is never.
     pub hard_timeout_ms: u64,
     /// W3C Trace Context; left out is the request's header of this name.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,13 +32,12 @@ impl NewSessionBody {
     /// What is asked of the sessions.
     #[must_use]
     pub fn into_request(self, header: Option<String>) -> NewSession {
-        let millis = |time: u64| (time != 0).then(|| Duration::from_millis(time));
         NewSession {
             workspace: self.workspace.into(),
             policy: self.policy,
             labels: self.labels,
-            idle_timeout: millis(self.idle_timeout_ms),
-            hard_timeout: millis(self.hard_timeout_ms),
+            idle_timeout: timeout_of_millis(self.idle_timeout_ms),
+            hard_timeout: timeout_of_millis(self.hard_timeout_ms),
             traceparent: self.traceparent.or(header),
         }
     }

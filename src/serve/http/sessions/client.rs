@@ -12,7 +12,7 @@ use super::body::{ExecBody, NewSessionBody, SignalBody};
 use super::frames::{Frame, Frames, MEDIA_TYPE};
 use crate::serve::sessions::{
     CHUNK, Client, ClientError, CommandEnd, ExecStreams, NewSession, Output, SessionInfo, SessionPage, StartCommand,
-    WhichSessions,
+    WhichSessions, millis_of_timeout,
 };
 
 /// How long a connection may take.
@@ -218,13 +218,12 @@ fn feed(mut stdin: Box<dyn Read + Send>, mut stream: TcpStream) -> io::Result<()
 
 impl Client for HttpClient {
     fn create(&self, session: &NewSession) -> Result<SessionInfo, ClientError> {
-        let millis = |time: Option<Duration>| time.map_or(0, |time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
         let body = NewSessionBody {
             workspace: session.workspace.display().to_string(),
             policy: session.policy.clone(),
             labels: session.labels.clone(),
-            idle_timeout_ms: millis(session.idle_timeout),
-            hard_timeout_ms: millis(session.hard_timeout),
+            idle_timeout_ms: millis_of_timeout(session.idle_timeout),
+            hard_timeout_ms: millis_of_timeout(session.hard_timeout),
             traceparent: session.traceparent.clone(),
         };
         self.ask("POST /api/v1/sessions", Some(&json!(body)))

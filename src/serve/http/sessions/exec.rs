@@ -14,14 +14,14 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::answers::{media_type, problem, read, traceparent};
+use super::answers::{media_type, problem, read, refused, traceparent};
 use super::body::ExecBody;
 use super::frames::{Frame, Frames, MEDIA_TYPE};
 use super::plain;
 use super::response::frame;
-use super::routes::{Store, ask};
+use super::routes::Store;
 use crate::serve::http::connection::ClientAddr;
-use crate::serve::sessions::{Input, QUEUED, Said, StartCommand, attend};
+use crate::serve::sessions::{Attended, Input, StartCommand, begin};
 
 /// How long a framed request may take to say what to start.
 const FIRST_FRAME: Duration = Duration::from_secs(10);
@@ -79,11 +79,8 @@ async fn framed(store: Store, id: String, headers: &HeaderMap, body: Body, patie
         return Err(bad("start.stdin: standard input comes in frames of stream 0"));
     }
     let command = request(start, id, headers)?;
-    let running = ask(store, move |store| store.exec(command)).await?;
-    let (say, said) = mpsc::channel(QUEUED);
-    let (give, given) = mpsc::channel(QUEUED);
-    tokio::spawn(listen(body, frames, give));
-    tokio::spawn(attend(running, given, say));
+    let Attended { inputs, said, .. } = begin(store, command).await.map_err(|error| refused(&error))?;
+    tokio::spawn(listen(body, frames, inputs));
     let answer = ReceiverStream::new(said).map(move |said| {
         let _until_the_end = &patience;
         Ok::<Bytes, std::convert::Infallible>(frame(said).encode())
@@ -101,14 +98,10 @@ async fn whole(store: Store, id: String, headers: &HeaderMap, body: Body, patien
     let stdin = start.stdin.take().map(super::body::Piece::bytes).transpose();
     let stdin = stdin.map_err(|error| problem(StatusCode::BAD_REQUEST, &format!("stdin: {error}")))?;
     let command = request(start, id, headers)?;
-    let running = ask(store, move |store| store.exec(command)).await?;
-    let (say, said) = mpsc::channel::<Said>(QUEUED);
-    let (give, given) = mpsc::channel(QUEUED);
-    let (session, command) = (running.session.clone(), running.command.clone());
-    tokio::spawn(attend(running, given, say));
+    let Attended { session, command, inputs, said } = begin(store, command).await.map_err(|error| refused(&error))?;
     tokio::spawn(async move {
         // Where it cannot be given, the command has ended.
-        let _ended = give.send(Input::Stdin(stdin.unwrap_or_default().into())).await;
+        let _ended = inputs.send(Input::Stdin(stdin.unwrap_or_default().into())).await;
     });
     let lines = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     if lines.contains("application/x-ndjson") {
