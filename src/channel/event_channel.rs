@@ -111,11 +111,7 @@ impl EventChannel {
     ) -> Result<(), GateError> {
         let refusal = match policy.on_audit_failure() {
             OnAuditFailure::Allow => None,
-            OnAuditFailure::Deny => Some(Judgement {
-                decision: Decision::Deny,
-                rule: None,
-                reason: format!("the journal cannot write: {reason}").into(),
-            }),
+            OnAuditFailure::Deny => Some(Judgement::new(Decision::Deny, None, format!("the journal cannot write: {reason}"))),
         };
         let judgement = refusal.as_ref().unwrap_or(judgement);
         let appended =
@@ -265,7 +261,7 @@ pub fn decision_event(operation: &Event, judgement: &Judgement, policy_digest: &
         cause: Some(operation.id),
         actor: operation.actor.as_ref().map(|actor| Actor { pid: actor.pid, ..Actor::default() }),
         sensor: None,
-        attack: Vec::new(),
+        attack: judgement.attack.to_vec(),
         severity: match judgement.decision {
             Decision::Allow | Decision::Redirect | Decision::SoftDelete => Severity::Informational,
             Decision::Audit | Decision::Approve => Severity::Low,

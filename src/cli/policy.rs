@@ -75,12 +75,13 @@ pub fn validate(path: &Path, variables: &Variables, out: &mut dyn Write) -> Resu
     let rules = policy.rule_counts();
     writeln!(
         out,
-        "ok: {}, {} rules (file {}, network {}, command {}), digest {}",
+        "ok: {}, {} rules (file {}, network {}, command {}, registry {}), digest {}",
         policy.name(),
         rules.total(),
         rules.file,
         rules.network,
         rules.command,
+        rules.registry,
         policy.digest()
     )
     .map_err(PolicyCommandError::Write)

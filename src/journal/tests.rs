@@ -30,7 +30,7 @@ fn event(number: u32) -> Event {
 }
 
 fn allow() -> Judgement {
-    Judgement { decision: Decision::Allow, rule: None, reason: "test".into() }
+    Judgement::new(Decision::Allow, None, "test")
 }
 
 fn policy(on_audit_failure: OnAuditFailure) -> Policy {

@@ -12,6 +12,7 @@ use super::error::{Fault, PolicyError, Problem};
 use super::file_rules::FileRules;
 use super::judgement::Judgement;
 use super::network_rules::NetworkRules;
+use super::registry::RegistryRules;
 use super::variables::Variables;
 use crate::event::Decision;
 
@@ -29,6 +30,7 @@ pub struct Policy {
     pub(super) files: FileRules,
     pub(super) network: NetworkRules,
     pub(super) commands: CommandRules,
+    pub(super) registry: RegistryRules,
     /// What is said about an event that is only recorded.
     pub(super) not_gated: Judgement,
 }
@@ -42,13 +44,15 @@ pub struct RuleCounts {
     pub network: usize,
     /// Rules in `command_rules`.
     pub command: usize,
+    /// Rules in `registry_rules`.
+    pub registry: usize,
 }
 
 impl RuleCounts {
     /// All rules together.
     #[must_use]
     pub const fn total(self) -> usize {
-        self.file + self.network + self.command
+        self.file + self.network + self.command + self.registry
     }
 }
 
@@ -84,6 +88,7 @@ impl Policy {
         let files = default_judgement(defaults.file.as_ref(), Decision::Allow, "files")?;
         let network = default_judgement(defaults.network.as_ref(), Decision::Deny, "the network")?;
         let commands = default_judgement(defaults.command.as_ref(), Decision::Allow, "commands")?;
+        let registry = default_judgement(defaults.registry.as_ref(), Decision::Allow, "the registry")?;
         check_distinct_names(document)?;
         Ok(Self {
             name: document.name().to_owned(),
@@ -94,11 +99,8 @@ impl Policy {
             files: FileRules::compile(document.file_rules(), files, variables)?,
             network: NetworkRules::compile(document.network_rules(), network)?,
             commands: CommandRules::compile(document.command_rules(), commands, variables)?,
-            not_gated: Judgement {
-                decision: Decision::Allow,
-                rule: None,
-                reason: "events of this kind are recorded and not gated".into(),
-            },
+            registry: RegistryRules::compile(document.registry_rules(), registry, variables)?,
+            not_gated: Judgement::new(Decision::Allow, None, "events of this kind are recorded and not gated"),
         })
     }
 
@@ -129,7 +131,12 @@ impl Policy {
     /// How many rules there are, by family.
     #[must_use]
     pub fn rule_counts(&self) -> RuleCounts {
-        RuleCounts { file: self.files.count(), network: self.network.count(), command: self.commands.count() }
+        RuleCounts {
+            file: self.files.count(),
+            network: self.network.count(),
+            command: self.commands.count(),
+            registry: self.registry.count(),
+        }
     }
 
     /// How many rules there are, all families together.
@@ -164,7 +171,7 @@ fn judgement<R: Rule>(rule: &At<R>) -> Result<Judgement, Box<Fault>> {
     let decision = decision(head.decision.ok_or_else(|| missing("decision", R::TITLE, rule))?)?;
     let reason =
         head.message.or(head.description).map_or_else(|| format!("the rule `{name}` says {}", decision.as_str()), one_line);
-    Ok(Judgement { decision, rule: Some(name.into()), reason: reason.into() })
+    Ok(Judgement::new(decision, Some(name.into()), reason))
 }
 
 fn name<R: Rule>(rule: &At<R>) -> Result<&At<String>, Box<Fault>> {
@@ -179,7 +186,7 @@ fn one_line(text: &str) -> String {
 fn default_judgement(word: Option<&At<String>>, otherwise: Decision, family: &str) -> Result<Judgement, Box<Fault>> {
     let decision = word.map_or(Ok(otherwise), decision)?;
     let reason = format!("no rule matches, and the default for {family} is {}", decision.as_str());
-    Ok(Judgement { decision, rule: None, reason: reason.into() })
+    Ok(Judgement::new(decision, None, reason))
 }
 
 /// Events name rules without their family, so a name may stand only once in the whole policy.
@@ -188,7 +195,11 @@ fn check_distinct_names(document: &Document) -> Result<(), Box<Fault>> {
         rules.iter().map(name)
     }
     let mut first_lines = HashMap::new();
-    for name in names(document.file_rules()).chain(names(document.network_rules())).chain(names(document.command_rules())) {
+    let all = names(document.file_rules())
+        .chain(names(document.network_rules()))
+        .chain(names(document.command_rules()))
+        .chain(names(document.registry_rules()));
+    for name in all {
         let name = name?;
         check_name(name)?;
         if let Some(first_line) = first_lines.insert(name.value.as_str(), place(name).line) {

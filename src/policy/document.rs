@@ -43,6 +43,7 @@ pub(super) struct Document {
     file_rules: Option<Vec<At<FileRule>>>,
     network_rules: Option<Vec<At<NetworkRule>>>,
     command_rules: Option<Vec<At<CommandRule>>>,
+    registry_rules: Option<Vec<At<RegistryRule>>>,
 }
 
 /// What is decided where no rule of the family matches.
@@ -55,6 +56,8 @@ pub(super) struct Defaults {
     pub(super) network: Option<At<String>>,
     /// Absent: allow.
     pub(super) command: Option<At<String>>,
+    /// Absent: allow.
+    pub(super) registry: Option<At<String>>,
 }
 
 /// What every rule has, whatever its family.
@@ -118,6 +121,9 @@ rules! {
 
     /// One entry of `command_rules`. Conditions that are absent hold.
     struct CommandRule = "a command rule" { commands, args, args_prefix, }
+
+    /// One entry of `registry_rules`. Without `values` it is about keys and all their values.
+    struct RegistryRule = "a registry rule" { paths, operations, values, }
 }
 
 /// A list that may be absent. It is not an `Option`, since then a key without a value (`hosts:` with every entry commented out) would
@@ -206,6 +212,10 @@ impl Document {
         self.command_rules.as_deref().unwrap_or_default()
     }
 
+    pub(super) fn registry_rules(&self) -> &[At<RegistryRule>] {
+        self.registry_rules.as_deref().unwrap_or_default()
+    }
+
     /// The answer to a journal that cannot write.
     pub(super) fn on_audit_failure(&self) -> Result<OnAuditFailure, Box<Fault>> {
         let Some(word) = &self.on_audit_failure else { return Ok(OnAuditFailure::default()) };
@@ -280,7 +290,9 @@ fn fault(error: &YamlError) -> Box<Fault> {
 /// Which part of a policy has these keys.
 fn within(keys: &[&str]) -> &'static str {
     let has = |key| keys.contains(&key);
-    if has("paths") {
+    if has("values") {
+        RegistryRule::TITLE
+    } else if has("paths") {
         FileRule::TITLE
     } else if has("hosts") {
         NetworkRule::TITLE

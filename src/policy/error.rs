@@ -7,6 +7,7 @@ use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode, SourceSpan};
 use thiserror::Error;
 
 use super::flaw::{HostFlaw, NetworkFlaw, PatternFlaw, PortFlaw};
+use super::registry::KeyFlaw;
 
 /// A place in a policy's text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +96,9 @@ pub enum Problem {
     /// A pattern that cannot be used.
     #[error("the pattern `{pattern}` {flaw}")]
     BadPattern { pattern: String, flaw: PatternFlaw },
+    /// A pattern for registry keys or values that cannot be used.
+    #[error("the pattern `{pattern}` {flaw}")]
+    BadKey { pattern: String, flaw: KeyFlaw },
     /// A host that cannot be used.
     #[error("the host `{host}` {flaw}")]
     BadHost { host: String, flaw: HostFlaw },
@@ -137,6 +141,7 @@ impl Problem {
             Self::BadName => "write a name on one line that says what the rule is for".to_owned(),
             Self::DuplicateName { .. } => "give each rule a name of its own, since events name it".to_owned(),
             Self::BadPattern { pattern, flaw } => flaw.advice(pattern),
+            Self::BadKey { pattern, flaw } => flaw.advice(pattern),
             Self::BadHost { host, flaw } => flaw.advice(host),
             Self::BadNetwork { flaw, .. } => flaw.advice(),
             Self::BadPort { .. } => "write a port such as `443` or a range such as `8000-8100`".to_owned(),
@@ -165,6 +170,7 @@ impl Problem {
             Self::BadName => "policy::bad_name",
             Self::DuplicateName { .. } => "policy::duplicate_name",
             Self::BadPattern { .. } => "policy::bad_pattern",
+            Self::BadKey { .. } => "policy::bad_key",
             Self::BadHost { .. } => "policy::bad_host",
             Self::BadNetwork { .. } => "policy::bad_network",
             Self::BadPort { .. } => "policy::bad_port",

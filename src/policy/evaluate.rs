@@ -5,6 +5,7 @@
 use super::compile::Policy;
 use super::judgement::{Judgement, stricter};
 use super::operations::Operations;
+use super::registry::KeyOperations;
 use crate::event::{Event, FileAccess, FileCreate, FileLink, FileOpen, FileRename, Kind, Payload, XattrOperation};
 
 /// `RENAME_EXCHANGE` of `renameat2(2)`: both names change places.
@@ -30,7 +31,14 @@ pub const fn is_gated(kind: Kind) -> bool {
         | Kind::DirList
         | Kind::NetConnect
         | Kind::HttpRequest
-        | Kind::ProcessExec => true,
+        | Kind::ProcessExec
+        | Kind::RegistryCreateKey
+        | Kind::RegistryOpenKey
+        | Kind::RegistryQueryValue
+        | Kind::RegistrySetValue
+        | Kind::RegistryDeleteValue
+        | Kind::RegistryDeleteKey
+        | Kind::RegistryRenameKey => true,
         Kind::FileRead
         | Kind::FileWrite
         | Kind::FileClose
@@ -48,13 +56,6 @@ pub const fn is_gated(kind: Kind) -> bool {
         | Kind::UnixSocketSendto
         | Kind::PipeCreate
         | Kind::PipeConnect
-        | Kind::RegistryCreateKey
-        | Kind::RegistryOpenKey
-        | Kind::RegistryQueryValue
-        | Kind::RegistrySetValue
-        | Kind::RegistryDeleteValue
-        | Kind::RegistryDeleteKey
-        | Kind::RegistryRenameKey
         | Kind::CommandStarted
         | Kind::CommandFinished
         | Kind::TerminalOutput
@@ -86,7 +87,7 @@ impl Policy {
     /// address, is refused only if its connection would be refused whatever the address.
     #[must_use]
     pub fn decide(&self, event: &Event) -> Judgement {
-        self.judge(&event.payload).clone()
+        self.judge(&event.payload)
     }
 
     /// Judges a destination before its name is resolved, so that a name that is refused is not even asked for. `None` when the address
@@ -96,8 +97,9 @@ impl Policy {
         self.network.judge_name(host, port).cloned()
     }
 
-    fn judge(&self, payload: &Payload) -> &Judgement {
-        match payload {
+    fn judge(&self, payload: &Payload) -> Judgement {
+        let registry = &self.registry;
+        let judgement = match payload {
             Payload::FileOpen(open) => self.files.judge(open.path.as_bytes(), opening(open)),
             Payload::FileCreate(create) => self.files.judge(create.path.as_bytes(), creating(create)),
             Payload::FileDelete(p) => self.files.judge(p.path.as_bytes(), Operations::DELETE),
@@ -115,6 +117,13 @@ impl Policy {
             Payload::NetConnect(p) => self.network.judge_connection(p.host.as_deref(), p.address, p.port),
             Payload::HttpRequest(p) => self.network.judge_request(&p.host, p.port),
             Payload::ProcessExec(exec) => self.commands.judge(exec),
+            Payload::RegistryCreateKey(p) => return registry.judge_key(&p.key, KeyOperations::CREATE),
+            Payload::RegistryOpenKey(p) => return registry.judge_key(&p.key, KeyOperations::OPEN),
+            Payload::RegistryQueryValue(p) => return registry.judge_value(&p.key, &p.value_name, KeyOperations::QUERY),
+            Payload::RegistrySetValue(p) => return registry.judge_value(&p.key, &p.value_name, KeyOperations::WRITE),
+            Payload::RegistryDeleteValue(p) => return registry.judge_value(&p.key, &p.value_name, KeyOperations::DELETE),
+            Payload::RegistryDeleteKey(p) => return registry.judge_key(&p.key, KeyOperations::DELETE),
+            Payload::RegistryRenameKey(p) => return registry.judge_rename(&p.key, &p.new_key),
             Payload::FileRead(_)
             | Payload::FileWrite(_)
             | Payload::FileClose(_)
@@ -132,13 +141,6 @@ impl Policy {
             | Payload::UnixSocketSendto(_)
             | Payload::PipeCreate(_)
             | Payload::PipeConnect(_)
-            | Payload::RegistryCreateKey(_)
-            | Payload::RegistryOpenKey(_)
-            | Payload::RegistryQueryValue(_)
-            | Payload::RegistrySetValue(_)
-            | Payload::RegistryDeleteValue(_)
-            | Payload::RegistryDeleteKey(_)
-            | Payload::RegistryRenameKey(_)
             | Payload::CommandStarted(_)
             | Payload::CommandFinished(_)
             | Payload::TerminalOutput(_)
@@ -160,7 +162,8 @@ impl Policy {
             | Payload::PolicyLoaded(_)
             | Payload::SinkStalled(_)
             | Payload::SinkRecovered(_) => &self.not_gated,
-        }
+        };
+        judgement.clone()
     }
 
     /// Whoever renames takes a name away and makes one; an exchange does both at both ends.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::event::Decision;
+use crate::event::{Decision, TechniqueId};
 
 /// What a policy says about one operation. Its texts are shared with the policy, so that a copy costs no allocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,29 @@ pub struct Judgement {
     pub rule: Option<Arc<str>>,
     /// Why, for a person.
     pub reason: Arc<str>,
+    /// ATT&CK techniques that the operation is used for, whatever the verdict.
+    pub attack: Arc<[TechniqueId]>,
+}
+
+impl Judgement {
+    /// A verdict without techniques.
+    #[must_use]
+    pub fn new(decision: Decision, rule: Option<Arc<str>>, reason: impl Into<Arc<str>>) -> Self {
+        Self { decision, rule, reason: reason.into(), attack: Arc::default() }
+    }
+
+    /// What is said of an operation that has happened already: it was let through, and flagged where it would have been kept from
+    /// happening. `by` is what only watches.
+    #[must_use]
+    pub fn in_hindsight(self, by: &str) -> Self {
+        match self.decision {
+            Decision::Allow | Decision::Audit => self,
+            Decision::Redirect | Decision::SoftDelete | Decision::Approve | Decision::Deny => {
+                let reason = format!("would be `{}`, but {by} only watches: {}", self.decision.as_str(), self.reason);
+                Self { decision: Decision::Audit, reason: reason.into(), ..self }
+            }
+        }
+    }
 }
 
 /// The stricter of two judgements on the parts of one operation; the first when both are equally strict.

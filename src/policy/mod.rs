@@ -20,6 +20,7 @@ mod network_rules;
 mod operations;
 mod pattern;
 mod pattern_set;
+mod registry;
 mod variables;
 
 pub use compile::{Policy, RuleCounts};
@@ -28,4 +29,5 @@ pub use error::{Explained, Place, PolicyError, Problem};
 pub use evaluate::is_gated;
 pub use flaw::{HostFlaw, NetworkFlaw, PatternFlaw, PortFlaw};
 pub use judgement::Judgement;
+pub use registry::{HighRiskPath, KeyFlaw, fold as fold_registry_key, high_risk_paths};
 pub use variables::Variables;

@@ -91,11 +91,8 @@ impl NetworkRules {
             }
             compiled.push(NetworkRule { judgement, asks_host, addresses, cidrs: cidrs(rule)?, ports: ports(rule)? });
         }
-        let address_decides = Judgement {
-            decision: Decision::Allow,
-            rule: None,
-            reason: "the address decides, and the connection is judged once it is known".into(),
-        };
+        let address_decides =
+            Judgement::new(Decision::Allow, None, "the address decides, and the connection is judged once it is known");
         Ok(Self { rules: compiled, names: names.build("network_rules")?, nameless, default, address_decides })
     }
 

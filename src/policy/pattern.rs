@@ -74,7 +74,7 @@ pub(super) fn argument_globs(pattern: &str) -> Result<Vec<Glob>, PatternFlaw> {
     alternatives(pattern, '\0')?.iter().map(|pieces| compile(pieces, false)).collect()
 }
 
-fn expand(pattern: &str, variables: &Variables) -> Result<String, PatternFlaw> {
+pub(super) fn expand(pattern: &str, variables: &Variables) -> Result<String, PatternFlaw> {
     if pattern.is_empty() {
         return Err(PatternFlaw::Empty);
     }

@@ -62,7 +62,7 @@ pub fn policy(on_audit_failure: OnAuditFailure) -> Policy {
 
 /// A verdict, as a rule named `rule-<decision>` would give it.
 pub fn judgement(decision: Decision) -> Judgement {
-    Judgement { decision, rule: Some(format!("rule-{}", decision.as_str()).into()), reason: "for a test".into() }
+    Judgement::new(decision, Some(format!("rule-{}", decision.as_str()).into()), "for a test")
 }
 
 /// Waits for a condition.

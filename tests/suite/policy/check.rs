@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use agentsh::event::{
     Actor, DirCreate, DirDelete, DirList, Event, EventId, FileAccess, FileChmod, FileChown, FileCreate, FileDelete, FileLink,
     FileOpen, FileRename, FileSymlink, FileTruncate, FileUtimens, FileXattr, HttpRequest, NetConnect, OsText, Payload,
-    ProcessExec, Severity, Timestamp, XattrOperation,
+    ProcessExec, RegistryCreateKey, RegistryDeleteKey, RegistryDeleteValue, RegistryOpenKey, RegistryQueryValue,
+    RegistryRenameKey, RegistrySetValue, Severity, Timestamp, XattrOperation,
 };
 use agentsh::policy::{Judgement, Policy, Variables};
 
@@ -110,6 +111,35 @@ fn operation_of(line: &str) -> Payload {
             HttpRequest { host: host.to_owned(), port: port.parse().unwrap(), ..HttpRequest::default() }.into()
         }
         "exec" => exec(rest).into(),
+        _ if verb.starts_with("reg") => registry(verb, rest),
+        other => panic!("no operation `{other}`"),
+    }
+}
+
+/// `regset KEY :: VALUE`, `regrename KEY -> KEY`, `regcreate KEY` and so on.
+fn registry(verb: &str, rest: &str) -> Payload {
+    let key = || rest.to_owned();
+    let named = || rest.split_once(" ::").map(|(key, name)| (key.to_owned(), name.trim_start().to_owned())).unwrap();
+    match verb {
+        "regcreate" => RegistryCreateKey { key: key() }.into(),
+        "regopen" => RegistryOpenKey { key: key(), access: 0x20019 }.into(),
+        "regdelete" => RegistryDeleteKey { key: key() }.into(),
+        "regrename" => {
+            let (key, new_key) = rest.split_once(" -> ").unwrap();
+            RegistryRenameKey { key: key.to_owned(), new_key: new_key.to_owned() }.into()
+        }
+        "regget" => {
+            let (key, value_name) = named();
+            RegistryQueryValue { key, value_name }.into()
+        }
+        "regset" => {
+            let (key, value_name) = named();
+            RegistrySetValue { key, value_name, ..RegistrySetValue::default() }.into()
+        }
+        "regdelval" => {
+            let (key, value_name) = named();
+            RegistryDeleteValue { key, value_name }.into()
+        }
         other => panic!("no operation `{other}`"),
     }
 }

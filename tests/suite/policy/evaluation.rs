@@ -14,8 +14,10 @@ fn empty(kind: Kind) -> Payload {
 
 #[test]
 fn exactly_the_gated_kinds_are_judged_by_rules() {
-    let policy =
-        policy("defaults: {file: deny, network: deny, command: deny}\nfile_rules: []\nnetwork_rules: []\ncommand_rules: []\n");
+    let policy = policy(
+        "defaults: {file: deny, network: deny, command: deny, registry: deny}\nfile_rules: []\nnetwork_rules: []\ncommand_rules: []\n\
+         registry_rules: []\n",
+    );
     for kind in Kind::ALL {
         let judgement = policy.decide(&event(empty(*kind)));
         let expected = if is_gated(*kind) { Decision::Deny } else { Decision::Allow };
@@ -26,17 +28,24 @@ fn exactly_the_gated_kinds_are_judged_by_rules() {
 }
 
 #[test]
-fn seventeen_kinds_are_gated() {
+fn twenty_four_kinds_are_gated() {
     let gated: Vec<&str> = Kind::ALL.iter().filter(|kind| is_gated(**kind)).map(|kind| kind.as_str()).collect();
     let expected = "file_open file_create file_delete file_rename file_link file_symlink file_truncate file_chmod file_chown file_utimens \
-                    file_xattr dir_create dir_delete dir_list net_connect http_request process_exec";
+                    file_xattr dir_create dir_delete dir_list net_connect http_request process_exec registry_create_key \
+                    registry_open_key registry_query_value registry_set_value registry_delete_value registry_delete_key \
+                    registry_rename_key";
     assert_eq!(gated.join(" "), expected);
 }
 
 #[test]
 fn the_reason_of_a_default_names_its_family() {
     let policy = policy("");
-    for (kind, family) in [(Kind::FileOpen, "files"), (Kind::NetConnect, "the network"), (Kind::ProcessExec, "commands")] {
+    for (kind, family) in [
+        (Kind::FileOpen, "files"),
+        (Kind::NetConnect, "the network"),
+        (Kind::ProcessExec, "commands"),
+        (Kind::RegistrySetValue, "the registry"),
+    ] {
         let reason = policy.decide(&event(empty(kind))).reason;
         assert!(reason.contains(&format!("the default for {family} is")), "{reason}");
     }

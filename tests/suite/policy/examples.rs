@@ -133,11 +133,12 @@ fn validate_says_what_a_policy_holds() {
     let policy = Policy::built_in(&variables()).unwrap();
     let counts = policy.rule_counts();
     let expected = format!(
-        "ok: default, {} rules (file {}, network {}, command {}), digest {}\n",
+        "ok: default, {} rules (file {}, network {}, command {}, registry {}), digest {}\n",
         counts.total(),
         counts.file,
         counts.network,
         counts.command,
+        counts.registry,
         policy.digest()
     );
     assert_eq!(String::from_utf8(out).unwrap(), expected);

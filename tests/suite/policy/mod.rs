@@ -10,4 +10,5 @@ mod files;
 mod network;
 mod precedence;
 mod properties;
+mod registry;
 mod variables;

@@ -76,7 +76,7 @@ impl Scribe {
     /// An operation and the decision on it, one behind the other.
     pub fn judged(&mut self, payload: impl Into<Payload>, decision: Decision, rule: Option<&str>) -> EventId {
         let event = self.event(payload, None);
-        let judgement = Judgement { decision, rule: rule.map(Arc::from), reason: "because".into() };
+        let judgement = Judgement::new(decision, rule.map(Arc::from), "because");
         self.channel.publish(&event);
         self.channel.publish(&decision_event(&event, &judgement, "d1ge57"));
         event.id

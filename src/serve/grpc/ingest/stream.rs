@@ -298,7 +298,7 @@ impl Stream<'_> {
                     GateError::JournalCannotWrite { reason } => format!("the journal cannot write: {reason}"),
                     GateError::IntakeFull => "the recorder cannot keep up and `journal.on_overload` is `deny`".to_owned(),
                 };
-                let judgement = Judgement { decision: event::Decision::Deny, rule: None, reason: reason.as_str().into() };
+                let judgement = Judgement::new(event::Decision::Deny, None, reason.as_str());
                 send(self.answers, Response::Verdict(verdict(&judgement))).await?;
                 Err(Status::unavailable(reason))
             }
