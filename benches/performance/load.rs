@@ -16,11 +16,18 @@ pub fn actor() -> Actor {
         uid: Some(1000),
         gid: Some(1000),
         cwd: Some("/home/dev/project".into()),
+        ..Actor::default()
     }
 }
 
 pub fn open(number: u64) -> Payload {
-    FileOpen { path: format!("/home/dev/project/src/module_{number}.c").into(), access: FileAccess::Read, flags: 0 }.into()
+    FileOpen {
+        path: format!("/home/dev/project/src/module_{number}.c").into(),
+        access: FileAccess::Read,
+        flags: 0,
+        ..FileOpen::default()
+    }
+    .into()
 }
 
 pub fn close(number: u64) -> Payload {
@@ -51,6 +58,7 @@ pub fn event(payload: Payload, cause: Option<EventId>) -> Event {
         attack: Vec::new(),
         severity: Severity::Informational,
         payload,
+        imported: None,
     }
 }
 

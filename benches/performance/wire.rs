@@ -42,6 +42,7 @@ fn payloads() -> [Payload; 4] {
             reason: "the workspace may be read and written".to_owned(),
             policy_digest: "3b1f5e0d2a4c69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0".to_owned(),
             redirect_to: None,
+            ..PolicyDecision::default()
         }
         .into(),
         ProcessExec {

@@ -92,6 +92,7 @@ fn put_end(journal: &Journal, store: &ReaderStore, id: &str, row: &SessionRow) -
         cause: None,
         actor: None,
         sensor: None,
+        imported: None,
         attack: Vec::new(),
         severity: Severity::Informational,
         payload: ended.into(),

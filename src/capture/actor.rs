@@ -129,6 +129,7 @@ fn read(tid: u32) -> Option<Actor> {
         uid: None,
         gid: None,
         cwd: link("cwd"),
+        ..Actor::default()
     })
 }
 

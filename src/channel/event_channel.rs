@@ -261,6 +261,7 @@ pub fn decision_event(operation: &Event, judgement: &Judgement, policy_digest: &
         cause: Some(operation.id),
         actor: operation.actor.as_ref().map(|actor| Actor { pid: actor.pid, ..Actor::default() }),
         sensor: None,
+        imported: operation.imported.clone(),
         attack: judgement.attack.to_vec(),
         severity: match judgement.decision {
             Decision::Allow | Decision::Redirect | Decision::SoftDelete => Severity::Informational,
@@ -275,6 +276,8 @@ pub fn decision_event(operation: &Event, judgement: &Judgement, policy_digest: &
             reason: judgement.reason.to_string(),
             policy_digest: policy_digest.to_owned(),
             redirect_to: None,
+            // What was imported is over: nothing was let through or refused.
+            enforced: operation.imported.is_some().then_some(false),
         }
         .into(),
     }

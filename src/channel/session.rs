@@ -169,6 +169,7 @@ impl SessionChannel {
             cause,
             actor,
             sensor: None,
+            imported: None,
             attack: Vec::new(),
             severity: Severity::Informational,
             payload,

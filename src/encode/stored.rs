@@ -15,13 +15,13 @@
 //! the `events` table alone, so anyone with the file and this page can recompute a leaf; since `seq` is hashed too, a row that was
 //! moved does not match its leaf any more.
 //!
-//! `payload` is the payload's JSON object with the envelope's `sensor` and `actor`, where the event has them, in front.
+//! `payload` is the payload's JSON object with the envelope's `sensor`, `imported` and `actor`, where the event has them, in front.
 
 use sha2::{Digest, Sha256};
 
 use crate::event::{
-    Actor, CommandId, Decision, Event, EventId, Kind, Payload, SensorOrigin, Seq, SessionId, Severity, TechniqueId, Timestamp,
-    UnknownKind,
+    Actor, CommandId, Decision, Event, EventId, ImportOrigin, Kind, Payload, SensorOrigin, Seq, SessionId, Severity, TechniqueId,
+    Timestamp, UnknownKind,
 };
 
 const NULL: u8 = 0;
@@ -31,6 +31,9 @@ const BLOB: u8 = 3;
 
 /// How the payload of an event starts that a sensor told.
 const SENSOR_KEY: &[u8] = b"{\"sensor\":";
+
+/// How the payload of an event starts that was imported.
+const IMPORTED_KEY: &[u8] = b"{\"imported\":";
 
 /// Version of the leaf format.
 const LEAF_VERSION: u8 = 1;
@@ -130,16 +133,20 @@ pub fn encode(event: &Event, out: &mut Vec<u8>) {
 }
 
 fn put_payload(out: &mut Vec<u8>, event: &Event) {
-    let mut key: &[u8] = b"{\"actor\":";
+    let start = out.len();
     if let Some(sensor) = &event.sensor {
         out.extend_from_slice(SENSOR_KEY);
         put_json(out, sensor);
-        key = b",\"actor\":";
+    }
+    if let Some(imported) = &event.imported {
+        out.extend_from_slice(if out.len() == start { IMPORTED_KEY } else { b",\"imported\":" });
+        put_json(out, imported);
     }
     if let Some(actor) = &event.actor {
-        out.extend_from_slice(key);
+        out.extend_from_slice(if out.len() == start { b"{\"actor\":" } else { b",\"actor\":" });
         put_json(out, actor);
-    } else if event.sensor.is_none() {
+    }
+    if out.len() == start {
         put_json(out, &event.payload);
         return;
     }
@@ -272,6 +279,7 @@ impl<'a> Columns<'a> {
             cause: self.cause.map(|cause| event_id(cause, "cause")).transpose()?,
             actor: envelope.actor,
             sensor: envelope.sensor,
+            imported: envelope.imported,
             attack: match self.attack {
                 Some(attack) => serde_json::from_str::<Vec<TechniqueId>>(attack).map_err(payload_error)?,
                 None => Vec::new(),
@@ -289,6 +297,8 @@ struct InPayload {
     actor: Option<Actor>,
     #[serde(default)]
     sensor: Option<SensorOrigin>,
+    #[serde(default)]
+    imported: Option<ImportOrigin>,
 }
 
 fn event_id(bytes: &[u8], column: &'static str) -> Result<EventId, DecodeError> {

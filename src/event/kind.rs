@@ -189,6 +189,7 @@ kinds! {
         SignalSent => "signal_sent",
         ImageLoad => "image_load",
         ProcessAccess => "process_access",
+        ProcessFork => "process_fork",
     }
     Ipc {
         UnixSocketConnect => "unix_socket_connect",
@@ -237,5 +238,6 @@ kinds! {
         PolicyLoaded => "policy_loaded",
         SinkStalled => "sink_stalled",
         SinkRecovered => "sink_recovered",
+        RecordUnread => "record_unread",
     }
 }

@@ -14,7 +14,7 @@ mod subject;
 mod text;
 pub mod trace;
 
-pub use envelope::{Actor, Event, JournaledEvent, SensorOrigin};
+pub use envelope::{Actor, Event, ImportOrigin, ImportSource, JournaledEvent, SensorOrigin};
 pub use ids::{CommandId, EventId, Seq, SessionId, Severity, TechniqueId, Timestamp};
 pub use kind::{Family, Kind, Payload, UnknownKind};
 pub use payload::*;

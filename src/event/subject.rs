@@ -72,6 +72,7 @@ impl Payload {
                 Some(exe) => exe.as_text(),
                 None => Cow::Owned(p.target_pid.to_string()),
             },
+            Payload::ProcessFork(p) => Cow::Owned(p.child_pid.to_string()),
             Payload::UnixSocketConnect(p) => p.address.as_text(),
             Payload::UnixSocketBind(p) => p.address.as_text(),
             Payload::UnixSocketListen(p) => p.address.as_text(),
@@ -106,6 +107,7 @@ impl Payload {
             Payload::PolicyLoaded(p) => Cow::Borrowed(p.name.as_str()),
             Payload::SinkStalled(p) => Cow::Borrowed(p.sink.as_str()),
             Payload::SinkRecovered(p) => Cow::Borrowed(p.sink.as_str()),
+            Payload::RecordUnread(p) => p.file.as_text(),
         };
         Some(subject)
     }

@@ -16,6 +16,7 @@ pub fn pipeline(time: Timestamp, severity: Severity, payload: impl Into<Payload>
         cause: None,
         actor: None,
         sensor: None,
+        imported: None,
         attack: Vec::new(),
         severity,
         payload: payload.into(),

@@ -23,6 +23,7 @@ fn event(number: u32) -> Event {
         cause: None,
         actor: None,
         sensor: None,
+        imported: None,
         attack: Vec::new(),
         severity: Severity::Informational,
         payload: DirCreate { path: "/d".into(), mode: number }.into(),

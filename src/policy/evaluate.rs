@@ -50,6 +50,7 @@ pub const fn is_gated(kind: Kind) -> bool {
         | Kind::SignalSent
         | Kind::ImageLoad
         | Kind::ProcessAccess
+        | Kind::ProcessFork
         | Kind::UnixSocketConnect
         | Kind::UnixSocketBind
         | Kind::UnixSocketListen
@@ -76,7 +77,8 @@ pub const fn is_gated(kind: Kind) -> bool {
         | Kind::EventsLost
         | Kind::PolicyLoaded
         | Kind::SinkStalled
-        | Kind::SinkRecovered => false,
+        | Kind::SinkRecovered
+        | Kind::RecordUnread => false,
     }
 }
 
@@ -135,6 +137,7 @@ impl Policy {
             | Payload::SignalSent(_)
             | Payload::ImageLoad(_)
             | Payload::ProcessAccess(_)
+            | Payload::ProcessFork(_)
             | Payload::UnixSocketConnect(_)
             | Payload::UnixSocketBind(_)
             | Payload::UnixSocketListen(_)
@@ -161,7 +164,8 @@ impl Policy {
             | Payload::EventsLost(_)
             | Payload::PolicyLoaded(_)
             | Payload::SinkStalled(_)
-            | Payload::SinkRecovered(_) => &self.not_gated,
+            | Payload::SinkRecovered(_)
+            | Payload::RecordUnread(_) => &self.not_gated,
         };
         judgement.clone()
     }

@@ -27,17 +27,24 @@ pub fn event(payload: impl Into<Payload>) -> Event {
             uid: Some(1000),
             gid: Some(1000),
             cwd: Some("/home/dev/project".into()),
+            ..Actor::default()
         }),
         sensor: None,
         attack: Vec::new(),
         severity: Severity::Informational,
         payload: payload.into(),
+        imported: None,
     }
 }
 
 /// An event of the family `file`.
 pub fn open_event(number: u64) -> Event {
-    event(FileOpen { path: format!("/home/dev/project/src/module_{number}.c").into(), access: FileAccess::Read, flags: 0 })
+    event(FileOpen {
+        path: format!("/home/dev/project/src/module_{number}.c").into(),
+        access: FileAccess::Read,
+        flags: 0,
+        ..FileOpen::default()
+    })
 }
 
 /// An event of the family `process`.

@@ -112,20 +112,36 @@ pub const fn file_type(mode: u32) -> FileType {
 /// A file is opened.
 #[must_use]
 pub fn open(path: OsText, flags: i32) -> Payload {
-    FileOpen { path, access: access(flags), flags: open_flags(flags) }.into()
+    FileOpen { path, access: access(flags), flags: open_flags(flags), rights: None }.into()
 }
 
 /// A regular file is made and opened.
 #[must_use]
 pub fn create(path: OsText, mode: u32, umask: u32, flags: i32) -> Payload {
     let mode = mode & !umask & PERMISSIONS;
-    FileCreate { path, file_type: FileType::Regular, mode, access: Some(access(flags)), flags: open_flags(flags) }.into()
+    FileCreate {
+        path,
+        file_type: FileType::Regular,
+        mode,
+        access: Some(access(flags)),
+        flags: open_flags(flags),
+        ..FileCreate::default()
+    }
+    .into()
 }
 
 /// A file, pipe, socket or device is made and not opened.
 #[must_use]
 pub fn mknod(path: OsText, mode: u32, umask: u32) -> Payload {
-    FileCreate { path, file_type: file_type(mode), mode: mode & !umask & PERMISSIONS, access: None, flags: 0 }.into()
+    FileCreate {
+        path,
+        file_type: file_type(mode),
+        mode: mode & !umask & PERMISSIONS,
+        access: None,
+        flags: 0,
+        ..FileCreate::default()
+    }
+    .into()
 }
 
 /// A directory is made.
@@ -149,7 +165,7 @@ pub fn list(path: OsText) -> Payload {
 /// A name of a file is removed.
 #[must_use]
 pub fn unlink(path: OsText) -> Payload {
-    FileDelete { path }.into()
+    FileDelete { path, ..FileDelete::default() }.into()
 }
 
 /// A file or a directory gets another name.

@@ -141,7 +141,14 @@ impl Drop for Attempt<'_> {
 
 /// The event of an attempt, with an address once the name is resolved.
 pub(super) fn attempt(destination: &Destination, address: Option<IpAddr>, interception: Interception) -> NetConnect {
-    NetConnect { host: name_of(destination), address, port: destination.port, protocol: Protocol::Tcp, interception }
+    NetConnect {
+        host: name_of(destination),
+        address,
+        port: destination.port,
+        protocol: Protocol::Tcp,
+        interception,
+        ..NetConnect::default()
+    }
 }
 
 /// The name that the client gave; a literal address is none.

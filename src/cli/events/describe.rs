@@ -39,6 +39,7 @@ pub(super) const fn verb(kind: Kind) -> &'static str {
         Kind::SignalSent => "signal",
         Kind::ImageLoad => "load",
         Kind::ProcessAccess => "access",
+        Kind::ProcessFork => "fork",
         Kind::UnixSocketBind => "bind",
         Kind::UnixSocketListen => "listen",
         Kind::UnixSocketSendto => "send",
@@ -71,6 +72,7 @@ pub(super) const fn verb(kind: Kind) -> &'static str {
         Kind::PolicyLoaded => "policy",
         Kind::SinkStalled => "stalled",
         Kind::SinkRecovered => "recovered",
+        Kind::RecordUnread => "unread",
     }
 }
 
@@ -157,18 +159,24 @@ pub(super) fn describe(event: &Event) -> Description {
             let mismatch = p.sni_mismatch.then(|| "name and destination disagree".to_owned());
             (own(), list(&[p.version.clone(), mismatch]))
         }
-        Payload::ProcessExec(p) => (command_line(Some(&p.path), p.argv.get(1..).unwrap_or_default()), String::new()),
+        Payload::ProcessExec(p) => match &p.command_line {
+            Some(line) => (line.clone(), String::new()),
+            None => (command_line(Some(&p.path), p.argv.get(1..).unwrap_or_default()), String::new()),
+        },
         Payload::ProcessExit(p) => (own(), ended(p.exit_code, p.signal.as_deref(), &p.statistics)),
         Payload::SignalSent(p) => (p.signal.clone(), target("to", p.target_pid, p.target_exe.as_ref())),
         Payload::ImageLoad(p) => (own(), if p.signed == Some(false) { "not signed".to_owned() } else { String::new() }),
         Payload::ProcessAccess(p) => (target("", p.target_pid, p.target_exe.as_ref()), p.access.clone()),
+        Payload::ProcessFork(p) => (format!("process {}", p.child_pid), String::new()),
         Payload::UnixSocketConnect(p) => (socket(&p.address, p.namespace), String::new()),
         Payload::UnixSocketBind(p) => (socket(&p.address, p.namespace), String::new()),
         Payload::UnixSocketListen(p) => (socket(&p.address, p.namespace), String::new()),
         Payload::UnixSocketSendto(p) => {
             (socket(&p.address, p.namespace), p.size.map_or_else(String::new, |size| Bytes(size).to_string()))
         }
-        Payload::RegistrySetValue(p) => (own(), p.data.as_ref().map_or_else(String::new, |data| format!("= {data}"))),
+        Payload::RegistrySetValue(p) => {
+            (own(), p.data.as_ref().or(p.details.as_ref()).map_or_else(String::new, |data| format!("= {data}")))
+        }
         Payload::RegistryRenameKey(p) => (format!("{} → {}", p.key, p.new_key), String::new()),
         Payload::CommandStarted(p) => (command_line(None, &p.argv), format!("in {}", p.cwd)),
         Payload::CommandFinished(p) => {
@@ -188,7 +196,10 @@ pub(super) fn describe(event: &Event) -> Description {
             (list(&[cpu, memory, p.processes.map(|processes| format!("{processes} processes"))]), String::new())
         }
         Payload::ResourceLimitExceeded(p) => (own(), format!("limit {}: {}", Count(p.limit), p.action)),
-        Payload::PolicyDecision(p) => (about(p.operation, p.subject.as_deref()), String::new()),
+        Payload::PolicyDecision(p) => {
+            let only_judged = if p.enforced == Some(false) { "would have been; not enforced" } else { "" };
+            (about(p.operation, p.subject.as_deref()), only_judged.to_owned())
+        }
         Payload::OperationFailed(p) => (about(p.operation, p.subject.as_deref()), p.error.clone()),
         Payload::ApprovalRequested(p) => {
             (about(p.operation, p.subject.as_deref()), format!("for {}", Age(p.timeout_ms.saturating_mul(1_000))))
@@ -226,6 +237,7 @@ pub(super) fn describe(event: &Event) -> Description {
         Payload::PolicyLoaded(p) => (own(), format!("{} rules from {}", p.rules, p.source)),
         Payload::SinkStalled(p) => (own(), format!("at {}: {}", p.delivered, p.reason)),
         Payload::SinkRecovered(p) => (own(), format!("after {}", Age(p.stalled_us))),
+        Payload::RecordUnread(p) => (own(), p.reason.clone()),
     };
     Description { subject, detail }
 }

@@ -4,7 +4,7 @@ use jiff::Zoned;
 
 use super::describe::{describe, verb_of, verdict};
 use crate::cli::output::{Palette, columns, middle, printable};
-use crate::event::{Decision, JournaledEvent, OsText, Payload, Severity};
+use crate::event::{Decision, Event, JournaledEvent, OsText, Payload, Severity};
 use crate::query::Verdict;
 
 /// Columns of the time, of a process id, of a program's name and of a verb.
@@ -45,7 +45,7 @@ impl Layout {
     pub(super) fn line(&self, event: &JournaledEvent, time: &Zoned, judged: Option<&Verdict>) -> String {
         let payload = &event.event.payload;
         let description = describe(&event.event);
-        let (decision, judgement) = judgement(payload, judged);
+        let (decision, judgement) = judgement(&event.event, judged);
         let detail = printable(&description.detail).into_owned();
         let judgement = judgement.map(|text| printable(&text).into_owned());
         let before = self.seq + 2 + TIME + 2 + PID + 1 + PROGRAM + 2 + VERB + 2;
@@ -92,15 +92,23 @@ impl Layout {
     }
 }
 
-/// The verdict behind an operation, or of a decision that has a line to itself; that one also says when it let through.
-fn judgement(payload: &Payload, judged: Option<&Verdict>) -> (Option<Decision>, Option<String>) {
-    if let Payload::PolicyDecision(p) = payload {
+/// The verdict behind an operation, or of a decision that has a line to itself; that one also says when it let through. Of an import it is
+/// what would have been decided.
+fn judgement(event: &Event, judged: Option<&Verdict>) -> (Option<Decision>, Option<String>) {
+    if let Payload::PolicyDecision(p) = &event.payload {
         let rule = p.rule.as_deref();
         let text = verdict(p.decision, rule).unwrap_or_else(|| format!("allowed by {}", rule.unwrap_or("default")));
-        return (Some(p.decision), Some(text));
+        return (Some(p.decision), Some(if p.enforced == Some(false) { would_be(&text) } else { text }));
     }
     let decision = judged.map(|judged| judged.decision);
-    (decision, judged.and_then(|judged| verdict(judged.decision, judged.rule.as_deref())))
+    let text = judged.and_then(|judged| verdict(judged.decision, judged.rule.as_deref()));
+    // What another recorder told of was decided there.
+    let is_over = event.imported.as_ref().is_some_and(|imported| imported.provider.as_deref() != Some("agentsh"));
+    (decision, if is_over { text.as_deref().map(would_be) } else { text })
+}
+
+fn would_be(verdict: &str) -> String {
+    format!("would be {verdict}")
 }
 
 fn base_name(path: &OsText) -> OsText {

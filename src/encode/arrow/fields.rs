@@ -32,6 +32,10 @@ pub const fn actor_fields() -> &'static [Field] {
         ("uid", To(Column::Uid)),
         ("gid", To(Column::Gid)),
         ("cwd", To(Column::Cwd)),
+        ("user", To(Column::User)),
+        ("guid", To(Column::Guid)),
+        ("logon_id", To(Column::LogonId)),
+        ("auid", To(Column::Auid)),
     ]
 }
 
@@ -39,6 +43,22 @@ pub const fn actor_fields() -> &'static [Field] {
 #[must_use]
 pub const fn sensor_fields() -> &'static [Field] {
     &[("name", To(Column::Sensor)), ("sequence", To(Column::SensorSequence))]
+}
+
+/// The fields of the payload's `imported`.
+#[must_use]
+pub const fn imported_fields() -> &'static [Field] {
+    &[
+        ("host", To(Column::ImportHost)),
+        ("source", To(Column::ImportSource)),
+        ("file", To(Column::ImportFile)),
+        ("digest", To(Column::ImportDigest)),
+        ("record", To(Column::ImportRecord)),
+        ("provider", To(Column::ImportProvider)),
+        ("code", To(Column::ImportCode)),
+        ("tag", To(Column::ImportTag)),
+        ("session", To(Column::ImportSession)),
+    ]
 }
 
 const HEADERS: Target = PayloadOnly("a list of name and value, of which queries want single entries");
@@ -79,13 +99,19 @@ const RULE: Field = ("rule", Envelope(Column::Rule));
 #[must_use]
 pub const fn fields(kind: Kind) -> &'static [Field] {
     match kind {
-        Kind::FileOpen => &[PATH, ("access", To(Column::Access)), ("flags", To(Column::Flags))],
+        Kind::FileOpen => {
+            &[PATH, ("access", To(Column::Access)), ("flags", To(Column::Flags)), ("rights", To(Column::FileRights))]
+        }
         Kind::FileCreate => &[
             PATH,
             ("file_type", To(Column::FileType)),
             ("mode", To(Column::Mode)),
             ("access", To(Column::Access)),
             ("flags", To(Column::Flags)),
+            ("created_us", To(Column::CreatedUs)),
+            ("stream", To(Column::FileStream)),
+            ("hashes", To(Column::Hashes)),
+            ("contents", To(Column::Contents)),
         ],
         Kind::FileRead | Kind::FileWrite => {
             &[PATH, ("offset", To(Column::Offset)), ("requested", To(Column::Requested)), ("size", To(Column::Size))]
@@ -101,7 +127,10 @@ pub const fn fields(kind: Kind) -> &'static [Field] {
             ("size_after", To(Column::SizeAfter)),
             ("blake3", To(Column::Blake3)),
         ],
-        Kind::FileDelete | Kind::DirDelete | Kind::DirList => &[PATH],
+        Kind::FileDelete => {
+            &[PATH, ("hashes", To(Column::Hashes)), ("executable", To(Column::Executable)), ("archived", To(Column::Archived))]
+        }
+        Kind::DirDelete | Kind::DirList => &[PATH],
         Kind::FileRename => &[PATH, ("to", To(Column::To)), ("flags", To(Column::Flags))],
         Kind::FileLink => &[PATH, ("to", To(Column::To))],
         Kind::FileSymlink => &[PATH, ("target", To(Column::LinkTarget))],
@@ -120,10 +149,19 @@ pub const fn fields(kind: Kind) -> &'static [Field] {
             ("latency_us", To(Column::LatencyUs)),
             ("upstream", To(Column::Upstream)),
             ERROR,
+            ("status", To(Column::DnsStatus)),
         ],
-        Kind::NetConnect => {
-            &[HOST, ADDRESS, PORT, ("protocol", To(Column::Protocol)), ("interception", To(Column::Interception))]
-        }
+        Kind::NetConnect => &[
+            HOST,
+            ADDRESS,
+            PORT,
+            ("protocol", To(Column::Protocol)),
+            ("interception", To(Column::Interception)),
+            ("source_host", To(Column::SourceHost)),
+            ("source_address", To(Column::SourceAddress)),
+            ("source_port", To(Column::SourcePort)),
+            ("initiated", To(Column::Initiated)),
+        ],
         Kind::NetClose => &[
             HOST,
             ADDRESS,
@@ -175,15 +213,43 @@ pub const fn fields(kind: Kind) -> &'static [Field] {
             ("interpreters", To(Column::Interpreters)),
             ("parent_exe", To(Column::ParentExe)),
             ("depth", To(Column::Depth)),
+            ("command_line", To(Column::CommandLine)),
+            ("parent_command_line", To(Column::ParentCommandLine)),
+            ("parent_user", To(Column::ParentUser)),
+            ("parent_guid", To(Column::ParentGuid)),
+            ("terminal_session", To(Column::TerminalSession)),
+            ("integrity_level", To(Column::IntegrityLevel)),
+            ("original_file_name", To(Column::OriginalFileName)),
+            ("product", To(Column::Product)),
+            ("company", To(Column::Company)),
+            ("description", To(Column::Description)),
+            ("file_version", To(Column::FileVersion)),
+            ("hashes", To(Column::Hashes)),
+            ("signature", To(Column::Signature)),
         ],
         Kind::ProcessExit => &[PATH, ("exit_code", To(Column::ExitCode)), SIGNAL, STATISTICS],
         Kind::SignalSent => &[SIGNAL, ("target_pid", To(Column::TargetPid)), ("target_exe", To(Column::TargetExe))],
-        Kind::ImageLoad => {
-            &[PATH, ("signed", To(Column::Signed)), ("signature", To(Column::Signature)), ("hashes", To(Column::Hashes))]
-        }
-        Kind::ProcessAccess => {
-            &[("target_pid", To(Column::TargetPid)), ("target_exe", To(Column::TargetExe)), ("access", To(Column::AccessRights))]
-        }
+        Kind::ImageLoad => &[
+            PATH,
+            ("signed", To(Column::Signed)),
+            ("signature", To(Column::Signature)),
+            ("hashes", To(Column::Hashes)),
+            ("signature_status", To(Column::SignatureStatus)),
+            ("original_file_name", To(Column::OriginalFileName)),
+            ("product", To(Column::Product)),
+            ("company", To(Column::Company)),
+            ("description", To(Column::Description)),
+            ("file_version", To(Column::FileVersion)),
+        ],
+        Kind::ProcessAccess => &[
+            ("target_pid", To(Column::TargetPid)),
+            ("target_exe", To(Column::TargetExe)),
+            ("access", To(Column::AccessRights)),
+            ("call_trace", To(Column::CallTrace)),
+            ("target_guid", To(Column::TargetGuid)),
+            ("target_user", To(Column::TargetUser)),
+        ],
+        Kind::ProcessFork => &[("child_pid", To(Column::TargetPid)), ("child_guid", To(Column::TargetGuid))],
         Kind::UnixSocketConnect | Kind::UnixSocketBind => &[SOCKET_ADDRESS, NAMESPACE, ("socket_type", To(Column::SocketType))],
         Kind::UnixSocketListen => &[SOCKET_ADDRESS, NAMESPACE, ("backlog", To(Column::Backlog))],
         Kind::UnixSocketSendto => &[SOCKET_ADDRESS, NAMESPACE, ("size", To(Column::Size))],
@@ -197,6 +263,7 @@ pub const fn fields(kind: Kind) -> &'static [Field] {
             ("value_type", To(Column::ValueType)),
             ("data", To(Column::RegistryData)),
             ("size", To(Column::Size)),
+            ("details", To(Column::RegistryDetails)),
         ],
         Kind::RegistryRenameKey => &[KEY, ("new_key", To(Column::RegistryNewKey))],
         Kind::CommandStarted => &[
@@ -257,6 +324,7 @@ pub const fn fields(kind: Kind) -> &'static [Field] {
             ("reason", To(Column::Reason)),
             ("policy_digest", To(Column::PolicyDigest)),
             ("redirect_to", To(Column::RedirectTo)),
+            ("enforced", To(Column::Enforced)),
         ],
         Kind::ApprovalRequested => &[SUBJECT, OPERATION, RULE, ("timeout_ms", To(Column::TimeoutMs))],
         Kind::ApprovalResolved => &[
@@ -310,6 +378,13 @@ pub const fn fields(kind: Kind) -> &'static [Field] {
         Kind::SinkRecovered => {
             &[("sink", To(Column::Sink)), ("delivered", To(Column::Delivered)), ("stalled_us", To(Column::StalledUs))]
         }
+        Kind::RecordUnread => &[
+            ("file", Envelope(Column::Subject)),
+            ("offset", To(Column::Offset)),
+            ("reason", To(Column::Reason)),
+            ("raw", To(Column::Raw)),
+            ("raw_size", To(Column::RawSize)),
+        ],
     }
 }
 

@@ -12,6 +12,6 @@ mod rows;
 mod scan;
 
 pub use column::{Column, Data, schema};
-pub use fields::{Field, Target, actor_fields, fields, sensor_fields};
+pub use fields::{Field, Target, actor_fields, fields, imported_fields, sensor_fields};
 pub use read::{RowError, StoredRow, StoredRows};
 pub use rows::Rows;

@@ -5,7 +5,7 @@ use arrow_schema::ArrowError;
 
 use super::build::Builder;
 use super::column::{Column, Data, schema};
-use super::fields::{Field, Target, actor_fields, fields, sensor_fields};
+use super::fields::{Field, Target, actor_fields, fields, imported_fields, sensor_fields};
 use super::scan::Scanner;
 use crate::encode::stored::Columns;
 use crate::event::{EventId, Kind};
@@ -115,6 +115,7 @@ impl Rows {
         scanner.object(|key, scanner| match key {
             "actor" => self.object(scanner, actor_fields()),
             "sensor" => self.object(scanner, sensor_fields()),
+            "imported" => self.object(scanner, imported_fields()),
             _ => self.field(scanner, own, key, &mut next),
         })
     }

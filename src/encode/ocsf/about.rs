@@ -27,7 +27,7 @@ pub(super) fn operation(event: &Event, operation: Kind, subject: Option<&str>) -
         }
         Class::Process | Class::Finding => {
             // Of a signal and an access it is another process: its number, or its program.
-            let is_other = matches!(operation, Kind::SignalSent | Kind::ProcessAccess);
+            let is_other = matches!(operation, Kind::SignalSent | Kind::ProcessAccess | Kind::ProcessFork);
             let (path, pid) = match subject.parse::<u32>() {
                 Ok(pid) if is_other => (None, Some(pid)),
                 _ if is_other => (Some(of_subject(subject)), None),

@@ -38,7 +38,9 @@ pub const fn class(kind: Kind) -> Mapping {
         | Kind::PipeConnect => Class::Network,
         Kind::RegistryCreateKey | Kind::RegistryOpenKey | Kind::RegistryDeleteKey | Kind::RegistryRenameKey => Class::RegistryKey,
         Kind::RegistryQueryValue | Kind::RegistrySetValue | Kind::RegistryDeleteValue => Class::RegistryValue,
-        Kind::ProcessExec | Kind::ProcessExit | Kind::SignalSent | Kind::ImageLoad | Kind::ProcessAccess => Class::Process,
+        Kind::ProcessExec | Kind::ProcessExit | Kind::SignalSent | Kind::ImageLoad | Kind::ProcessAccess | Kind::ProcessFork => {
+            Class::Process
+        }
         Kind::CommandStarted
         | Kind::CommandFinished
         | Kind::TerminalOutput
@@ -50,9 +52,12 @@ pub const fn class(kind: Kind) -> Mapping {
         | Kind::ResourceUsage => Class::Process,
         Kind::PolicyDecision | Kind::ApprovalRequested | Kind::OperationFailed => return Mapping::OfOperation,
         Kind::ApprovalResolved => Class::Process,
-        Kind::Detection | Kind::ResourceLimitExceeded | Kind::EventsLost | Kind::SinkStalled | Kind::SinkRecovered => {
-            Class::Finding
-        }
+        Kind::Detection
+        | Kind::ResourceLimitExceeded
+        | Kind::EventsLost
+        | Kind::SinkStalled
+        | Kind::SinkRecovered
+        | Kind::RecordUnread => Class::Finding,
         Kind::JournalOpened | Kind::JournalCheckpoint | Kind::PolicyLoaded => Class::Process,
     })
 }
@@ -78,7 +83,7 @@ pub const fn activities(kind: Kind) -> &'static [u8] {
         Kind::TlsHandshake => &[OTHER],
         Kind::HttpRequest => &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, OTHER],
         Kind::HttpResponse => &[OTHER],
-        Kind::ProcessExec | Kind::CommandStarted => &[1],
+        Kind::ProcessExec | Kind::ProcessFork | Kind::CommandStarted => &[1],
         Kind::ProcessExit | Kind::CommandFinished => &[2],
         Kind::ProcessAccess => &[3],
         Kind::SignalSent | Kind::ImageLoad => &[OTHER],
@@ -105,7 +110,7 @@ pub const fn activities(kind: Kind) -> &'static [u8] {
         | Kind::JournalCheckpoint
         | Kind::PolicyLoaded => &[OTHER],
         Kind::PolicyDecision | Kind::ApprovalRequested | Kind::OperationFailed => &[],
-        Kind::Detection | Kind::ResourceLimitExceeded | Kind::EventsLost | Kind::SinkStalled => &[1],
+        Kind::Detection | Kind::ResourceLimitExceeded | Kind::EventsLost | Kind::SinkStalled | Kind::RecordUnread => &[1],
         Kind::SinkRecovered => &[3],
     }
 }

@@ -18,6 +18,9 @@ const fn of_decision(decision: Decision) -> Verdict {
     }
 }
 
+/// The operation was over: nothing was allowed or refused.
+const OBSERVED: Verdict = ((3, "Observed"), (17, "Logged"));
+
 /// Neither allowed nor denied until a person says so.
 const HELD: Verdict = ((99, "Held"), (14, "Delayed"));
 
@@ -48,10 +51,14 @@ pub(super) fn decided(p: &PolicyDecision) -> Object {
         .maybe("rule", p.rule.as_deref())
         .with("reason", p.reason.as_str())
         .maybe("redirect_to", p.redirect_to.as_deref());
-    let policy =
-        Object::new().with("uid", p.policy_digest.as_str()).with("type", "agentsh").with("is_applied", true).with("data", data);
+    let enforced = p.enforced != Some(false);
+    let policy = Object::new()
+        .with("uid", p.policy_digest.as_str())
+        .with("type", "agentsh")
+        .with("is_applied", enforced)
+        .with("data", data);
     let authorization = Object::new().with("decision", p.decision.as_str()).with("policy", policy.clone());
-    verdict(of_decision(p.decision))
+    verdict(if enforced { of_decision(p.decision) } else { OBSERVED })
         .list("authorizations", [authorization])
         .with("policy", policy)
         .maybe("firewall_rule", firewall_rule(p.operation.family(), p.rule.as_deref(), Some(&p.reason)))

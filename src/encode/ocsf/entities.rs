@@ -57,14 +57,15 @@ pub(super) fn file(path: &str, kind: FileKind) -> Object {
     Object::new().with("name", name).with("path", path).maybe("parent_folder", folder).with("type_id", kind.0)
 }
 
-fn user(uid: Option<u32>, gid: Option<u32>) -> Option<Object> {
+fn user(uid: Option<u32>, gid: Option<u32>, name: Option<&str>) -> Option<Object> {
     let group = gid.map(|gid| Object::new().with("uid", gid.to_string()));
-    uid.map(|uid| Object::new().with("uid", uid.to_string()).list("groups", group))
+    let is_known = uid.is_some() || name.is_some();
+    is_known.then(|| Object::new().maybe("uid", uid.map(|uid| uid.to_string())).maybe("name", name).list("groups", group))
 }
 
 /// The owner that a file is given.
 pub(super) fn owner(uid: Option<u32>, gid: Option<u32>) -> Option<Object> {
-    user(uid, gid)
+    user(uid, gid, None)
 }
 
 /// The process of an actor.
@@ -77,7 +78,7 @@ pub(super) fn process(actor: &Actor) -> Object {
         .maybe("path", exe.as_deref())
         .maybe("file", exe.as_deref().map(|exe| file(exe, FileKind::REGULAR)))
         .maybe("working_directory", actor.cwd.as_ref().map(text))
-        .maybe("user", user(actor.uid, actor.gid))
+        .maybe("user", user(actor.uid, actor.gid, actor.user.as_deref()))
         .maybe("parent_process", actor.ppid.map(|ppid| Object::new().with("pid", ppid)))
 }
 
@@ -92,7 +93,7 @@ pub(super) fn program(path: Option<&str>, pid: Option<u32>, uid: &str) -> Object
 
 /// The user of an actor.
 pub(super) fn user_of(actor: &Actor) -> Option<Object> {
-    user(actor.uid, actor.gid)
+    user(actor.uid, actor.gid, actor.user.as_deref())
 }
 
 /// An endpoint; it needs a name of some sort, so one that has none is called `unknown`.

@@ -3,10 +3,11 @@
 use super::class::Class;
 use super::entities::{FileKind, file, owner, text};
 use super::object::{Object, long};
+use super::process::hashed;
 use super::record::{Body, Status};
 use crate::event::{
-    FileChown, FileClose, FileCreate, FileLink, FileRename, FileSymlink, FileTruncate, FileUtimens, FileXattr, OsText,
-    XattrOperation,
+    FileChown, FileClose, FileCreate, FileDelete, FileLink, FileRename, FileSymlink, FileTruncate, FileUtimens, FileXattr,
+    OsText, XattrOperation,
 };
 
 fn body(activity: u8, file: Object) -> Body {
@@ -19,7 +20,11 @@ pub(super) fn plain(activity: u8, path: &OsText, kind: FileKind) -> Body {
 }
 
 pub(super) fn created(p: &FileCreate) -> Body {
-    plain(1, &p.path, FileKind::of(p.file_type))
+    body(1, hashed(file(&text(&p.path), FileKind::of(p.file_type)), &p.hashes))
+}
+
+pub(super) fn deleted(p: &FileDelete) -> Body {
+    body(4, hashed(file(&text(&p.path), FileKind::UNKNOWN), &p.hashes))
 }
 
 pub(super) fn closed(p: &FileClose) -> Body {

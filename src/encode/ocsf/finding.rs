@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::class::Class;
 use super::object::{Object, long, millis, timestamp};
 use super::record::Body;
-use crate::event::{Detection, Event, EventsLost, Payload, ResourceLimitExceeded, SinkRecovered, SinkStalled};
+use crate::event::{Detection, Event, EventsLost, Payload, RecordUnread, ResourceLimitExceeded, SinkRecovered, SinkStalled};
 
 /// `attacks`: each technique of the envelope and of a detection once, then a detection's tactics.
 pub(super) fn attacks(event: &Event) -> Vec<Object> {
@@ -77,6 +77,14 @@ fn sink_uid(sink: &str) -> String {
 pub(super) fn stalled(event: &Event, p: &SinkStalled) -> Body {
     let info = info(event, &sink_uid(&p.sink), format!("sink {} cannot deliver", p.sink));
     body(1, info).fields(Object::new().with("status_detail", p.reason.as_str()))
+}
+
+pub(super) fn unread(event: &Event, p: &RecordUnread) -> Body {
+    let info = info(event, &event.id.to_string(), format!("record of {} not read", p.file));
+    let whole = (!p.raw.as_bytes().is_empty()).then(|| p.raw.as_text().into_owned());
+    body(1, info).fields(
+        Object::new().with("status_detail", p.reason.as_str()).maybe("raw_data", whole).with("raw_data_size", long(p.raw_size)),
+    )
 }
 
 pub(super) fn recovered(event: &Event, p: &SinkRecovered) -> Body {

@@ -8,13 +8,19 @@ use super::object::{Object, long, millis};
 use super::record::{Body, Status};
 use crate::event::{Event, EventId, Kind, NetClose, NetConnect, OsText, Protocol, SocketNamespace, TlsHandshake};
 
+/// `direction_id` 1: a peer connects to the process.
+const INBOUND: u8 = 1;
 /// `direction_id` 2: the session connects to a peer.
 const OUTBOUND: u8 = 2;
 /// `direction_id` 4: within the machine.
 const LOCAL: u8 = 4;
 
 fn connection(direction: u8, uid: Option<EventId>) -> Object {
-    let name = if direction == LOCAL { "Local" } else { "Outbound" };
+    let name = match direction {
+        LOCAL => "Local",
+        INBOUND => "Inbound",
+        _ => "Outbound",
+    };
     Object::new().with("direction_id", direction).with("direction", name).maybe("uid", uid.map(|uid| uid.to_string()))
 }
 
@@ -37,12 +43,18 @@ const fn protocol(protocol: Protocol, address: Option<IpAddr>) -> (Option<u8>, &
 pub(super) fn connected(event: &Event, p: &NetConnect) -> Body {
     let (number, name) = protocol(p.protocol, p.address);
     let version = p.address.map(|address| if address.is_ipv6() { 6 } else { 4 });
-    let info = connection(OUTBOUND, Some(event.id))
+    let direction = if p.initiated == Some(false) { INBOUND } else { OUTBOUND };
+    let info = connection(direction, Some(event.id))
         .with("protocol_name", name)
         .maybe("protocol_num", number)
         .maybe("protocol_ver_id", version);
+    let is_source = p.source_host.is_some() || p.source_address.is_some();
+    let source = is_source.then(|| endpoint(p.source_host.as_deref(), p.source_address, p.source_port));
     Body::new(Class::Network, 1).fields(
-        Object::new().with("dst_endpoint", endpoint(p.host.as_deref(), p.address, Some(p.port))).with("connection_info", info),
+        Object::new()
+            .with("dst_endpoint", endpoint(p.host.as_deref(), p.address, Some(p.port)))
+            .maybe("src_endpoint", source)
+            .with("connection_info", info),
     )
 }
 

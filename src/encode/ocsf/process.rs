@@ -6,7 +6,7 @@ use super::object::{Object, millis, timestamp};
 use super::record::{Body, Status};
 use crate::event::{
     CommandFinished, CommandStarted, Event, ExecStatistics, ImageLoad, Kind, ProcessAccess, ProcessExec, ProcessExit,
-    SessionCreated, SignalSent,
+    ProcessFork, SessionCreated, SignalSent,
 };
 
 fn body(activity: u8, process: Object) -> Body {
@@ -26,16 +26,24 @@ pub(super) fn executed(event: &Event, p: &ProcessExec) -> Body {
     let actor = event.actor.as_ref();
     let parent = actor.and_then(|actor| actor.ppid).map(|ppid| {
         let exe = p.parent_exe.as_ref().map(text);
-        program(exe.as_deref(), Some(ppid), "")
+        program(exe.as_deref(), Some(ppid), "").maybe("cmd_line", p.parent_command_line.as_deref())
     });
     // What the process is from now on: the actor's user, directory and number, with another program.
     let process = actor
         .map(process)
         .unwrap_or_default()
         .and(program(Some(&path), pid(event), &event.id.to_string()))
-        .maybe("cmd_line", command_line(&p.argv))
+        .maybe("file", (!p.hashes.is_empty()).then(|| hashed(file(&path, FileKind::REGULAR), &p.hashes)))
+        .maybe("cmd_line", p.command_line.clone().or_else(|| command_line(&p.argv)))
         .maybe("parent_process", parent);
     body(1, process)
+}
+
+/// The new process; its parent is the actor.
+pub(super) fn forked(event: &Event, p: &ProcessFork) -> Body {
+    let exe = event.actor.as_ref().and_then(|actor| actor.exe.as_ref()).map(text);
+    let child = program(exe.as_deref(), Some(p.child_pid), "").maybe("parent_process", event.actor.as_ref().map(process));
+    body(1, child)
 }
 
 pub(super) fn exited(event: &Event, p: &ProcessExit) -> Body {
@@ -75,8 +83,13 @@ fn fingerprint(hash: &str) -> Object {
     Object::new().with("algorithm_id", algorithm_id).with("algorithm", name).with("value", value)
 }
 
+/// A file with its hashes.
+pub(super) fn hashed(file: Object, hashes: &[String]) -> Object {
+    file.list("hashes", hashes.iter().map(|hash| fingerprint(hash)))
+}
+
 pub(super) fn loaded(event: &Event, p: &ImageLoad) -> Body {
-    let image = file(&text(&p.path), FileKind::REGULAR).list("hashes", p.hashes.iter().map(|hash| fingerprint(hash)));
+    let image = hashed(file(&text(&p.path), FileKind::REGULAR), &p.hashes);
     // 1: loaded as a standard library or executable.
     let module = Object::new().with("file", image).with("load_type_id", 1).with("load_type", "Standard");
     of_actor(event, Kind::ImageLoad).fields(Object::new().with("module", module))

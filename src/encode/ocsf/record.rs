@@ -108,9 +108,10 @@ pub fn to_json_on(journaled: &JournaledEvent, hostname: &str) -> Value {
     let (class_uid, class_name) = (body.class.uid(), body.class.name());
     let subject = event.subject().map(|subject| format!(" {subject}")).unwrap_or_default();
     let type_uid = class_uid * 100 + u32::from(body.activity);
-    let device = match (&event.sensor, &body.hostname) {
+    let origin = event.imported.as_ref().map(|imported| imported.host.as_str()).filter(|host| !host.is_empty());
+    let device = match (&event.sensor, origin.or(body.hostname.as_deref())) {
         (Some(sensor), _) => Object::new().with("name", sensor.name.as_str()),
-        (None, Some(own)) => Object::new().with("hostname", own.as_str()),
+        (None, Some(own)) => Object::new().with("hostname", own),
         (None, None) => Object::new().with("hostname", hostname),
     };
     let (status_id, status) = status(body.class, body.activity, body.status);
@@ -163,6 +164,9 @@ const fn status(class: Class, activity: u8, status: Option<Status>) -> (u8, &'st
 fn metadata(journaled: &JournaledEvent, class: Class, profiles: &[&str]) -> Object {
     let event = &journaled.event;
     let product = Object::new().with("name", "agentsh").with("vendor_name", "agentsh").with("version", env!("CARGO_PKG_VERSION"));
+    let imported = event.imported.as_ref();
+    let provider = event.sensor.as_ref().map(|sensor| sensor.name.as_str());
+    let provider = provider.or_else(|| imported.and_then(|imported| imported.provider.as_deref()));
     let extension = || Object::new().with("name", "win").with("uid", "2").with("version", OCSF_VERSION);
     Object::new()
         .with("version", OCSF_VERSION)
@@ -171,7 +175,9 @@ fn metadata(journaled: &JournaledEvent, class: Class, profiles: &[&str]) -> Obje
         .with("sequence", long(journaled.seq.get()))
         .with("event_code", event.kind().as_str())
         .maybe("correlation_uid", event.session_id.as_ref().map(|session| session.as_str()))
-        .maybe("log_provider", event.sensor.as_ref().map(|sensor| sensor.name.as_str()))
+        .maybe("log_provider", provider)
+        .maybe("log_name", imported.map(|imported| imported.source.as_str()))
+        .maybe("original_event_uid", imported.map(|imported| format!("{}:{}", imported.digest, imported.record)))
         .list("profiles", profiles.iter().copied())
         .list("extensions", class.is_windows().then(extension))
 }
@@ -194,6 +200,7 @@ fn unmapped(event: &Event) -> Object {
         .maybe("command_id", event.command_id.as_ref().map(|command| command.as_str()))
         .maybe("cause", event.cause.map(|cause| cause.to_string()))
         .maybe("sensor", event.sensor.as_ref().map(|sensor| json(serde_json::to_value(sensor))))
+        .maybe("imported", event.imported.as_ref().map(|imported| json(serde_json::to_value(imported))))
         .maybe("actor", event.actor.as_ref().map(|actor| json(serde_json::to_value(actor))))
         .list("attack", event.attack.iter().map(|technique| technique.as_str()))
         .with("payload", json(serde_json::to_value(&event.payload)))
@@ -208,7 +215,7 @@ fn body(event: &Event) -> Body {
         Payload::FileRead(p) => file::plain(usual, &p.path, FileKind::REGULAR).status(Status::of(p.size.is_some())),
         Payload::FileWrite(p) => file::plain(usual, &p.path, FileKind::REGULAR).status(Status::of(p.size.is_some())),
         Payload::FileClose(p) => file::closed(p),
-        Payload::FileDelete(p) => file::plain(usual, &p.path, FileKind::UNKNOWN),
+        Payload::FileDelete(p) => file::deleted(p),
         Payload::FileRename(p) => file::renamed(p),
         Payload::FileLink(p) => file::linked(p),
         Payload::FileSymlink(p) => file::symlinked(p),
@@ -231,6 +238,7 @@ fn body(event: &Event) -> Body {
         Payload::SignalSent(p) => program::signalled(event, p),
         Payload::ImageLoad(p) => program::loaded(event, p),
         Payload::ProcessAccess(p) => program::accessed(p),
+        Payload::ProcessFork(p) => program::forked(event, p),
         Payload::UnixSocketConnect(p) => network::local(usual, kind, &p.address, Some(p.namespace), End::Peer),
         Payload::UnixSocketBind(p) => network::local(usual, kind, &p.address, Some(p.namespace), End::Own),
         Payload::UnixSocketListen(p) => network::local(usual, kind, &p.address, Some(p.namespace), End::Own),
@@ -273,5 +281,6 @@ fn body(event: &Event) -> Body {
         Payload::EventsLost(p) => finding::lost(event, p),
         Payload::SinkStalled(p) => finding::stalled(event, p),
         Payload::SinkRecovered(p) => finding::recovered(event, p),
+        Payload::RecordUnread(p) => finding::unread(event, p),
     }
 }

@@ -100,6 +100,17 @@ impl Attributes {
             self.text("agentsh.sensor.name", sensor.name.as_str());
             self.count("agentsh.sensor.sequence", sensor.sequence);
         }
+        if let Some(imported) = &event.imported {
+            self.text("agentsh.import.host", imported.host.as_str());
+            self.text("agentsh.import.source", imported.source.as_str());
+            self.path("agentsh.import.file", &imported.file);
+            self.text("agentsh.import.digest", imported.digest.as_str());
+            self.count("agentsh.import.record", imported.record);
+            self.maybe_text("agentsh.import.provider", imported.provider.as_deref());
+            self.maybe_text("agentsh.import.code", imported.code.as_deref());
+            self.maybe_text("agentsh.import.tag", imported.tag.as_deref());
+            self.maybe_text("agentsh.import.session", imported.session.as_deref());
+        }
         self.list("agentsh.attack.techniques", event.attack.iter().map(|technique| technique.as_str()));
         self.maybe_text("agentsh.decision", event.payload.decision().map(crate::event::Decision::as_str));
         self.maybe_text("agentsh.rule", event.payload.rule());
@@ -120,6 +131,10 @@ impl Attributes {
         self.maybe_path("process.executable.name", actor.comm.as_ref());
         self.maybe_path("process.working_directory", actor.cwd.as_ref());
         self.maybe_text("user.id", actor.uid.map(|uid| uid.to_string()));
+        self.maybe_text("user.name", actor.user.as_deref());
+        self.maybe_text("agentsh.process.guid", actor.guid.as_deref());
+        self.maybe_text("agentsh.process.logon_id", actor.logon_id.as_deref());
+        self.maybe_text("agentsh.process.auid", actor.auid.map(|auid| auid.to_string()));
         self.maybe_number("agentsh.process.group.id", actor.gid);
     }
 }

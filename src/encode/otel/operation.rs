@@ -14,17 +14,24 @@ pub(super) fn put(payload: &Payload, to: &mut Attributes) {
         Payload::FileOpen(p) => {
             to.path("file.path", &p.path);
             to.text("agentsh.file.access", p.access.as_str());
+            to.maybe_text("agentsh.file.rights", p.rights.as_deref());
         }
         Payload::FileCreate(p) => {
             to.path("file.path", &p.path);
             to.text("file.mode", mode(p.mode));
             to.text("agentsh.file.type", p.file_type.as_str());
             to.maybe_text("agentsh.file.access", p.access.map(crate::event::FileAccess::as_str));
+            to.maybe_text("agentsh.file.stream", p.stream.as_deref());
+            to.list("agentsh.file.hashes", p.hashes.iter().map(String::as_str));
+            to.maybe_text("agentsh.file.contents", p.contents.as_deref());
         }
         Payload::FileRead(p) => transfer(to, &p.path, p.offset, p.size),
         Payload::FileWrite(p) => transfer(to, &p.path, p.offset, p.size),
         Payload::FileClose(p) => file_close(p, to),
-        Payload::FileDelete(p) => to.path("file.path", &p.path),
+        Payload::FileDelete(p) => {
+            to.path("file.path", &p.path);
+            to.list("agentsh.file.hashes", p.hashes.iter().map(String::as_str));
+        }
         Payload::FileRename(p) => {
             to.path("file.path", &p.path);
             to.path("agentsh.file.new_path", &p.to);
@@ -71,6 +78,12 @@ pub(super) fn put(payload: &Payload, to: &mut Attributes) {
             peer(to, p.host.as_deref(), p.address, p.port);
             transport(to, p.protocol);
             to.text("agentsh.interception", p.interception.as_str());
+            let source = p.source_host.clone().or_else(|| p.source_address.map(|address| address.to_string()));
+            to.maybe_text("client.address", source);
+            to.maybe_number("client.port", p.source_port);
+            if let Some(initiated) = p.initiated {
+                to.text("network.connection.direction", if initiated { "outbound" } else { "inbound" });
+            }
         }
         Payload::NetClose(p) => {
             peer(to, p.host.as_deref(), p.address, p.port);
@@ -95,12 +108,25 @@ pub(super) fn put(payload: &Payload, to: &mut Attributes) {
                 to.flag("agentsh.image.signed", signed);
             }
             to.maybe_text("agentsh.image.signature", p.signature.as_deref());
+            to.maybe_text("agentsh.image.signature.status", p.signature_status.as_deref());
             to.list("agentsh.image.hashes", p.hashes.iter().map(String::as_str));
+            to.maybe_text("agentsh.image.original_file_name", p.original_file_name.as_deref());
+            to.maybe_text("agentsh.image.product", p.product.as_deref());
+            to.maybe_text("agentsh.image.company", p.company.as_deref());
+            to.maybe_text("agentsh.image.description", p.description.as_deref());
+            to.maybe_text("agentsh.image.version", p.file_version.as_deref());
         }
         Payload::ProcessAccess(p) => {
             to.number("agentsh.target.pid", p.target_pid);
             to.maybe_path("agentsh.target.executable.path", p.target_exe.as_ref());
             to.text("agentsh.target.access", p.access.as_str());
+            to.maybe_text("agentsh.target.guid", p.target_guid.as_deref());
+            to.maybe_text("agentsh.target.user", p.target_user.as_deref());
+            to.maybe_text("agentsh.target.call_trace", p.call_trace.as_deref());
+        }
+        Payload::ProcessFork(p) => {
+            to.number("agentsh.target.pid", p.child_pid);
+            to.maybe_text("agentsh.target.guid", p.child_guid.as_deref());
         }
         Payload::UnixSocketConnect(p) => unix_socket(to, &p.address, p.namespace),
         Payload::UnixSocketBind(p) => unix_socket(to, &p.address, p.namespace),
@@ -118,6 +144,7 @@ pub(super) fn put(payload: &Payload, to: &mut Attributes) {
             registry_value(to, &p.key, &p.value_name);
             to.text("agentsh.registry.value.type", p.value_type.as_str());
             to.maybe_text("agentsh.registry.value.data", p.data.as_deref());
+            to.maybe_text("agentsh.registry.value.details", p.details.as_deref());
         }
         Payload::RegistryDeleteValue(p) => registry_value(to, &p.key, &p.value_name),
         Payload::RegistryDeleteKey(p) => to.text("agentsh.registry.key", p.key.as_str()),
@@ -166,6 +193,9 @@ pub(super) fn put(payload: &Payload, to: &mut Attributes) {
             to.text("agentsh.reason", p.reason.as_str());
             to.text("agentsh.policy.digest", p.policy_digest.as_str());
             to.maybe_text("agentsh.redirect_to", p.redirect_to.as_deref());
+            if let Some(enforced) = p.enforced {
+                to.flag("agentsh.decision.enforced", enforced);
+            }
         }
         Payload::ApprovalRequested(p) => {
             to.maybe_text("agentsh.subject", p.subject.as_deref());
@@ -214,6 +244,13 @@ pub(super) fn put(payload: &Payload, to: &mut Attributes) {
             to.count("agentsh.sink.delivered", p.delivered);
             to.count("agentsh.duration_us", p.stalled_us);
         }
+        Payload::RecordUnread(p) => {
+            to.path("file.path", &p.file);
+            to.maybe_count("agentsh.io.offset", p.offset);
+            to.text("agentsh.reason", p.reason.as_str());
+            to.path("agentsh.record.raw", &p.raw);
+            to.count("agentsh.record.size", p.raw_size);
+        }
     }
 }
 
@@ -250,6 +287,7 @@ fn dns_query(p: &DnsQuery, to: &mut Attributes) {
     // The conventions put what a client would branch on here, and a code other than NOERROR is that.
     let code = p.rcode.as_deref().filter(|code| *code != "NOERROR");
     to.maybe_text("error.type", p.error.as_deref().or(code));
+    to.maybe_number("agentsh.dns.status", p.status);
 }
 
 fn peer(to: &mut Attributes, host: Option<&str>, address: Option<IpAddr>, port: u16) {
@@ -329,6 +367,19 @@ fn process_exec(p: &ProcessExec, to: &mut Attributes) {
     to.paths("agentsh.process.interpreters", &p.interpreters);
     to.maybe_path("agentsh.process.parent.executable.path", p.parent_exe.as_ref());
     to.number("agentsh.process.depth", p.depth);
+    to.maybe_text("process.command_line", p.command_line.as_deref());
+    to.maybe_text("agentsh.process.parent.command_line", p.parent_command_line.as_deref());
+    to.maybe_text("agentsh.process.parent.user", p.parent_user.as_deref());
+    to.maybe_text("agentsh.process.parent.guid", p.parent_guid.as_deref());
+    to.maybe_number("agentsh.process.terminal_session", p.terminal_session);
+    to.maybe_text("agentsh.process.integrity_level", p.integrity_level.as_deref());
+    to.maybe_text("agentsh.image.original_file_name", p.original_file_name.as_deref());
+    to.maybe_text("agentsh.image.product", p.product.as_deref());
+    to.maybe_text("agentsh.image.company", p.company.as_deref());
+    to.maybe_text("agentsh.image.description", p.description.as_deref());
+    to.maybe_text("agentsh.image.version", p.file_version.as_deref());
+    to.list("agentsh.image.hashes", p.hashes.iter().map(String::as_str));
+    to.maybe_text("agentsh.image.signature", p.signature.as_deref());
 }
 
 fn process_exit(p: &ProcessExit, to: &mut Attributes) {

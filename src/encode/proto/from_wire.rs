@@ -69,8 +69,22 @@ impl<'a> Place<'a> {
 /// # Errors
 /// [`FromWireError`] names the first field that is not of the vocabulary.
 pub fn to_event(message: Event) -> Result<event::Event, FromWireError> {
-    let Event { seq: _, id, time_us, session_id, command_id, cause, actor, sensor, kind, severity, attack, subject: _, payload } =
-        message;
+    let Event {
+        seq: _,
+        id,
+        time_us,
+        session_id,
+        command_id,
+        cause,
+        actor,
+        sensor,
+        kind,
+        severity,
+        attack,
+        subject: _,
+        imported,
+        payload,
+    } = message;
     let payload = payload.ok_or_else(|| Place::root("payload").is(WireProblem::NotSet))?;
     let payload = payload_from_wire(payload)?;
     let place = Place::root("kind");
@@ -88,6 +102,7 @@ pub fn to_event(message: Event) -> Result<event::Event, FromWireError> {
         cause: Option::from_wire(cause, &Place::root("cause"))?,
         actor: Option::from_wire(actor, &Place::root("actor"))?,
         sensor: Option::from_wire(sensor, &Place::root("sensor"))?,
+        imported: Option::from_wire(imported, &Place::root("imported"))?,
         attack: Vec::from_wire(attack, &Place::root("attack"))?,
         severity: event::Severity::from_wire(severity, &Place::root("severity"))?,
         payload,

@@ -65,8 +65,8 @@ fn put(seq: u64, columns: &Columns<'_>, mask: &Mask, out: &mut Vec<u8>) -> Resul
     if let Some(subject) = columns.subject.filter(|_| mask.sends(12)) {
         put_bytes(12, subject.as_bytes(), out);
     }
-    let wants = Parts { actor: mask.want(7), sensor: mask.want(8), payload: mask.want_payload(kind) };
-    if wants.actor.is_some() || wants.sensor.is_some() || wants.payload.is_some() {
+    let wants = Parts { actor: mask.want(7), sensor: mask.want(8), imported: mask.want(13), payload: mask.want_payload(kind) };
+    if wants.actor.is_some() || wants.sensor.is_some() || wants.imported.is_some() || wants.payload.is_some() {
         let mut put = Put { json: Reader::new(columns.payload), out };
         put.stored_payload(table, &wants).map_err(json("payload"))?;
     }
@@ -77,6 +77,7 @@ fn put(seq: u64, columns: &Columns<'_>, mask: &Mask, out: &mut Vec<u8>) -> Resul
 struct Parts<'m> {
     actor: Option<Want<'m>>,
     sensor: Option<Want<'m>>,
+    imported: Option<Want<'m>>,
     payload: Option<Want<'m>>,
 }
 
@@ -86,12 +87,13 @@ struct Put<'a, 'o> {
 }
 
 impl Put<'_, '_> {
-    /// The stored payload: the envelope's `sensor` and `actor` stand in front of the payload's own keys.
+    /// The stored payload: the envelope's `sensor`, `imported` and `actor` stand in front of the payload's own keys.
     fn stored_payload(&mut self, table: KindTable, parts: &Parts<'_>) -> Result<(), Malformed> {
         let Form::Message(message) = table.form else { return Err(self.json.expected("a message")) };
         let actor = super::tables::ENVELOPE.fields.get(6);
         let sensor = super::tables::ENVELOPE.fields.get(7);
-        let mut behind: [Option<(&Field, Option<Want<'_>>, Reader<'_>)>; 2] = [None, None];
+        let imported = super::tables::ENVELOPE.fields.get(12);
+        let mut behind: [Option<(&Field, Option<Want<'_>>, Reader<'_>)>; 3] = [None, None, None];
         let mut opened = None;
         let (mut next, mut unescaped) = (0, Vec::new());
         let mut more = self.json.object()?;
@@ -99,7 +101,8 @@ impl Put<'_, '_> {
             let name = self.json.key()?.unescaped(&mut unescaped)?;
             let envelope = match name {
                 b"actor" => actor.zip(behind.first_mut()).map(|(field, late)| (field, late, parts.actor)),
-                b"sensor" => sensor.zip(behind.last_mut()).map(|(field, late)| (field, late, parts.sensor)),
+                b"sensor" => sensor.zip(behind.get_mut(1)).map(|(field, late)| (field, late, parts.sensor)),
+                b"imported" => imported.zip(behind.last_mut()).map(|(field, late)| (field, late, parts.imported)),
                 _ => None,
             };
             match envelope {

@@ -50,6 +50,8 @@ payload! {
         pub policy_digest: String,
         /// Where the operation was sent, for `redirect`.
         pub redirect_to: Option<String>,
+        /// `false` where the operation was over before policy saw it (an import): the verdict is what would have been decided.
+        pub enforced: Option<bool>,
     }
 
     /// An operation waits for a person.

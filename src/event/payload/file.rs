@@ -68,6 +68,8 @@ payload! {
         pub access: FileAccess,
         /// The flags of `open(2)`, as Linux numbers of the machine's architecture.
         pub flags: u32,
+        /// The rights asked for, in hex (the access mask of Windows).
+        pub rights: Option<String>,
     }
 
     /// A file is made (and opened, if it is a regular file).
@@ -82,6 +84,14 @@ payload! {
         pub access: Option<FileAccess>,
         /// The flags of `open(2)`, as Linux numbers of the machine's architecture.
         pub flags: u32,
+        /// The creation time that the file has, in microseconds since 1970, where the source says it (Sysmon).
+        pub created_us: Option<i64>,
+        /// The alternate data stream that is made (`Zone.Identifier`); `path` names it too.
+        pub stream: Option<String>,
+        /// Hashes of the content as `NAME=hex`.
+        pub hashes: Vec<String>,
+        /// The content, where it is short text and the source has it, redacted.
+        pub contents: Option<String>,
     }
 
     /// One read from a handle (level `every_op`).
@@ -134,6 +144,12 @@ payload! {
     pub struct FileDelete {
         /// The name.
         pub path: OsText,
+        /// Hashes of the content as `NAME=hex`.
+        pub hashes: Vec<String>,
+        /// Whether it is a program or a library.
+        pub executable: Option<bool>,
+        /// Whether the source kept a copy (Sysmon).
+        pub archived: Option<bool>,
     }
 
     /// A file or a directory gets another name.

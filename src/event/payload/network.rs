@@ -64,6 +64,8 @@ payload! {
         pub upstream: Option<String>,
         /// Why no answer came.
         pub error: Option<String>,
+        /// The resolver's own status (Windows error code; 0 is success).
+        pub status: Option<u32>,
     }
 
     /// A connection is about to be made.
@@ -78,6 +80,14 @@ payload! {
         pub protocol: Protocol,
         /// How the recorder came to see it.
         pub interception: Interception,
+        /// Name of the end that `host` and `address` are not, where the source says it.
+        pub source_host: Option<String>,
+        /// Address of that end.
+        pub source_address: Option<IpAddr>,
+        /// Port of that end.
+        pub source_port: Option<u16>,
+        /// Whether the process made the connection (`true`) or took it (`false`); absent where it is known to have made it.
+        pub initiated: Option<bool>,
     }
 
     /// A connection is over; its cause is the `net_connect`.

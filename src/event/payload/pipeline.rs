@@ -1,6 +1,7 @@
 //! The recorder's own state: what the journal found, sealed, lost, loaded.
 
 use super::payload;
+use crate::event::OsText;
 
 payload! {
     /// A recorder opened the journal.
@@ -79,5 +80,19 @@ payload! {
         pub delivered: u64,
         /// How long it could not, in microseconds.
         pub stalled_us: u64,
+    }
+
+    /// A record of an imported file could not be read. Which one, and of which file, stands in the envelope's `imported`.
+    pub struct RecordUnread {
+        /// The file, as it was named when it was imported; `-` for standard input.
+        pub file: OsText,
+        /// Where the record starts in the file, in bytes.
+        pub offset: Option<u64>,
+        /// Why it could not be read.
+        pub reason: String,
+        /// The record as it stands in the file, redacted; its beginning, where it is longer than 16 KiB.
+        pub raw: OsText,
+        /// Bytes of the whole record.
+        pub raw_size: u64,
     }
 }

@@ -65,6 +65,32 @@ payload! {
         pub parent_exe: Option<OsText>,
         /// Execs between the session's command (0) and this one.
         pub depth: u32,
+        /// The arguments as one text, redacted, of a system where a process is given one (Windows).
+        pub command_line: Option<String>,
+        /// The parent's arguments as one text, redacted.
+        pub parent_command_line: Option<String>,
+        /// Name of the parent's user.
+        pub parent_user: Option<String>,
+        /// The number that the source gives the parent for good (Sysmon's `ParentProcessGuid`).
+        pub parent_guid: Option<String>,
+        /// The terminal session (Windows).
+        pub terminal_session: Option<u32>,
+        /// How far Windows trusts the process: `Low`, `Medium`, `High`, `System`, or a SID of another level.
+        pub integrity_level: Option<String>,
+        /// The name that the program was built under, from its version resource.
+        pub original_file_name: Option<String>,
+        /// The product, from the version resource.
+        pub product: Option<String>,
+        /// The company, from the version resource.
+        pub company: Option<String>,
+        /// The description, from the version resource.
+        pub description: Option<String>,
+        /// The version, from the version resource.
+        pub file_version: Option<String>,
+        /// Hashes of the program as `NAME=hex`.
+        pub hashes: Vec<String>,
+        /// Who signed the program (macOS: team and signing identifier).
+        pub signature: Option<String>,
     }
 
     /// A process ended; its cause is its last `process_exec`, if it had one.
@@ -99,6 +125,18 @@ payload! {
         pub signature: Option<String>,
         /// Hashes as `NAME=hex`.
         pub hashes: Vec<String>,
+        /// What the system says of the signature (`Valid`, `Expired` …).
+        pub signature_status: Option<String>,
+        /// The name that the image was built under, from its version resource.
+        pub original_file_name: Option<String>,
+        /// The product, from the version resource.
+        pub product: Option<String>,
+        /// The company, from the version resource.
+        pub company: Option<String>,
+        /// The description, from the version resource.
+        pub description: Option<String>,
+        /// The version, from the version resource.
+        pub file_version: Option<String>,
     }
 
     /// A process opens another to read or change it.
@@ -109,6 +147,20 @@ payload! {
         pub target_exe: Option<OsText>,
         /// The rights asked for, in hex (Windows) or by the call's name (Linux).
         pub access: String,
+        /// The return addresses of the call, as the source writes them.
+        pub call_trace: Option<String>,
+        /// The number that the source gives the opened process for good (Sysmon's `TargetProcessGUID`).
+        pub target_guid: Option<String>,
+        /// Name of the opened process' user.
+        pub target_user: Option<String>,
+    }
+
+    /// A process makes a copy of itself (`fork(2)`, `clone(2)`, `posix_spawn(2)`).
+    pub struct ProcessFork {
+        /// The new process.
+        pub child_pid: u32,
+        /// The number that the source gives the new process for good.
+        pub child_guid: Option<String>,
     }
 }
 

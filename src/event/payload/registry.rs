@@ -62,6 +62,8 @@ payload! {
         pub data: Option<String>,
         /// Bytes of the value.
         pub size: Option<u64>,
+        /// The value as the source writes it (Sysmon: `DWORD (0x00000001)`), redacted, where it is not made from type and data.
+        pub details: Option<String>,
     }
 
     /// A value is removed.

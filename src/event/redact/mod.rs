@@ -23,10 +23,12 @@
 
 mod argv;
 mod assignments;
+mod command_line;
 mod headers;
 mod keys;
 mod marker;
 mod names;
+mod payload;
 mod programs;
 mod shapes;
 mod shell;
@@ -35,7 +37,9 @@ mod urls;
 mod values;
 
 pub use argv::argv;
+pub use command_line::command_line;
 pub use headers::header_value;
 pub use marker::MARKER;
+pub use payload::payload;
 pub use text::{bytes, text};
 pub use urls::{path, query, url_userinfo};

@@ -165,7 +165,8 @@ impl Drop for Process {
 
 /// The event of a file that is opened, as a sensor sends it.
 pub fn open(path: &str) -> proto::Event {
-    let open = proto::FileOpen { path: path.to_owned(), access: proto::FileAccess::Read.into(), flags: 0 };
+    let open =
+        proto::FileOpen { path: path.to_owned(), access: proto::FileAccess::Read.into(), flags: 0, ..proto::FileOpen::default() };
     proto::Event {
         time_us: clock::now().as_micros(),
         kind: proto::Kind::FileOpen.into(),

@@ -21,13 +21,28 @@ fn event_id() -> impl Strategy<Value = EventId> {
 fn actor() -> impl Strategy<Value = Actor> {
     let ids = (any::<u32>(), any::<Option<u32>>(), any::<Option<u32>>(), any::<Option<u32>>());
     let names = (prop::option::of(os_text()), prop::option::of(os_text()), prop::option::of(os_text()));
-    (ids, names).prop_map(|((pid, ppid, uid, gid), (exe, comm, cwd))| Actor { pid, ppid, exe, comm, uid, gid, cwd })
+    (ids, names).prop_map(|((pid, ppid, uid, gid), (exe, comm, cwd))| Actor {
+        pid,
+        ppid,
+        exe,
+        comm,
+        uid,
+        gid,
+        cwd,
+        ..Actor::default()
+    })
 }
 
 fn payload() -> impl Strategy<Value = Payload> {
     let numbers = || (any::<u64>(), any::<u64>(), any::<Option<u64>>());
     prop_oneof![
-        (os_text(), any::<u32>()).prop_map(|(path, flags)| FileOpen { path, flags, access: FileAccess::ReadWrite }.into()),
+        (os_text(), any::<u32>()).prop_map(|(path, flags)| FileOpen {
+            path,
+            flags,
+            access: FileAccess::ReadWrite,
+            ..FileOpen::default()
+        }
+        .into()),
         (os_text(), numbers()).prop_map(|(path, (reads, bytes_read, size_after))| {
             FileClose { path, reads, bytes_read, size_after, ..FileClose::default() }.into()
         }),
@@ -84,10 +99,16 @@ fn payload() -> impl Strategy<Value = Payload> {
 fn any_event() -> impl Strategy<Value = Event> {
     let names = (prop::option::of(text()), prop::option::of(text()), prop::collection::vec(text(), 0..3));
     let sensor = (text(), any::<u64>()).prop_map(|(name, sequence)| SensorOrigin { name, sequence });
-    let told = (prop::option::of(actor()), prop::option::of(sensor));
+    let imported = (text(), text(), any::<u64>()).prop_map(|(host, digest, record)| ImportOrigin {
+        host,
+        digest,
+        record,
+        ..ImportOrigin::default()
+    });
+    let told = (prop::option::of(actor()), prop::option::of(sensor), prop::option::of(imported));
     let rest = (event_id(), any::<i64>(), prop::option::of(event_id()), told, 1..=6_i64);
-    (names, rest, payload()).prop_map(|((session, command, attack), (id, time, cause, (actor, sensor), severity), payload)| {
-        Event {
+    (names, rest, payload()).prop_map(
+        |((session, command, attack), (id, time, cause, (actor, sensor, imported), severity), payload)| Event {
             id,
             time: Timestamp::from_micros(time),
             session_id: session.map(SessionId::new),
@@ -98,8 +119,9 @@ fn any_event() -> impl Strategy<Value = Event> {
             attack: attack.into_iter().map(TechniqueId::new).collect(),
             severity: Severity::from_number(severity).unwrap(),
             payload,
-        }
-    })
+            imported,
+        },
+    )
 }
 
 fn frame(event: &Event) -> Vec<u8> {

@@ -170,9 +170,9 @@ fn a_decision_without_its_operation_right_before_it_is_no_operation() {
     }
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
-    let operation = event(FileDelete { path: "/w/f".into() });
+    let operation = event(FileDelete { path: "/w/f".into(), ..FileDelete::default() });
     journal.channel().publish(&operation);
-    journal.channel().publish(&event(FileDelete { path: "/w/g".into() }));
+    journal.channel().publish(&event(FileDelete { path: "/w/g".into(), ..FileDelete::default() }));
     journal.channel().publish(&decision_event(&operation, &judgement(Decision::Deny), ""));
     journal.close().unwrap();
     assert_eq!(query(folder.path(), "SELECT count(*) FROM operations"), "0");

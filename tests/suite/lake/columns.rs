@@ -1,6 +1,6 @@
 //! The row's columns against the vocabulary: no field without a place, no place without a field.
 
-use agentsh::encode::arrow::{Column, Data, Field, Rows, Target, actor_fields, fields, schema, sensor_fields};
+use agentsh::encode::arrow::{Column, Data, Field, Rows, Target, actor_fields, fields, imported_fields, schema, sensor_fields};
 use agentsh::encode::stored::{self, Columns};
 use agentsh::event::{Event, EventId, Kind, Payload};
 use arrow_array::cast::AsArray;
@@ -51,7 +51,7 @@ fn shown(batch: &RecordBatch, column: Column, row: usize) -> Value {
 fn disagreements(batch: &RecordBatch, row: usize, own: &[Field], object: &Value, path: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     for (name, value) in object.as_object().unwrap() {
-        if path.is_empty() && (name == "actor" || name == "sensor") {
+        if path.is_empty() && (name == "actor" || name == "sensor" || name == "imported") {
             continue;
         }
         let place = format!("{path}{name}");
@@ -77,7 +77,7 @@ fn disagreements(batch: &RecordBatch, row: usize, own: &[Field], object: &Value,
 fn all_disagreements(event: &Event, own: &[Field]) -> Vec<String> {
     let (batch, payload) = (batch_of(std::slice::from_ref(event)), stored_payload(event));
     let mut wrong = disagreements(&batch, 0, own, &payload, "");
-    for (key, fields) in [("actor", actor_fields()), ("sensor", sensor_fields())] {
+    for (key, fields) in [("actor", actor_fields()), ("sensor", sensor_fields()), ("imported", imported_fields())] {
         if let Some(object) = payload.get(key) {
             wrong.extend(disagreements(&batch, 0, fields, object, &format!("{key}.")));
         }
@@ -147,6 +147,7 @@ fn no_kind_fills_a_column_twice_and_every_column_is_filled_by_something() {
         columns(fields(*kind), &mut own);
         columns(actor_fields(), &mut own);
         columns(sensor_fields(), &mut own);
+        columns(imported_fields(), &mut own);
         let all = own.len();
         own.sort_unstable();
         own.dedup();

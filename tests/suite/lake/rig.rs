@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use agentsh::encode::arrow::StoredRows;
 use agentsh::encode::stored::{self, Columns};
 use agentsh::event::{
-    Actor, CommandId, Event, EventId, Kind, Payload, SensorOrigin, SessionEnded, SessionId, Severity, TechniqueId, Timestamp,
+    Actor, CommandId, Event, EventId, ImportOrigin, Kind, Payload, SensorOrigin, SessionEnded, SessionId, Severity, TechniqueId,
+    Timestamp,
 };
 use agentsh::journal::{DataDir, Journal, JournalConfig, Page, ReaderStore, StoreError};
 use agentsh::sink::parquet::{FileName, LakeFile, ParquetConfig, ParquetDestination};
@@ -30,6 +31,7 @@ pub fn full_event(schema: &Schema, place: usize, kind: Kind) -> Event {
         attack: vec![TechniqueId::new("T1552.004"), TechniqueId::new("T1059")],
         severity: Severity::ALL[place % 6],
         payload: Payload::from_json(kind, &payload.to_string()).unwrap(),
+        imported: Some(serde_json::from_value::<ImportOrigin>(part("ImportOrigin")).unwrap()),
     }
 }
 

@@ -40,10 +40,10 @@ fn every_record_of_a_session_names_the_machine_that_it_ran_on() {
     let recorded = record(|scribe| {
         scribe.session(Some("s1"));
         scribe.observe(SessionCreated { hostname: "build-7.test".to_owned(), ..SessionCreated::default() }, None);
-        scribe.observe(agentsh::event::FileDelete { path: "/a".into() }, None);
+        scribe.observe(agentsh::event::FileDelete { path: "/a".into(), ..agentsh::event::FileDelete::default() }, None);
         scribe.session(Some("s2"));
         scribe.observe(SessionCreated { hostname: "build-8.test".to_owned(), ..SessionCreated::default() }, None);
-        scribe.observe(agentsh::event::FileDelete { path: "/a".into() }, None);
+        scribe.observe(agentsh::event::FileDelete { path: "/a".into(), ..agentsh::event::FileDelete::default() }, None);
     });
     // Also where the event that says it is not among those that are printed.
     let deleted = records(&ask(&recorded.data_dir, "--format ocsf --kind file_delete").unwrap());

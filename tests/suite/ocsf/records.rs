@@ -43,6 +43,7 @@ pub fn read_back(record: &Value) -> JournaledEvent {
         attack: kept["attack"].as_array().into_iter().flatten().filter_map(Value::as_str).map(TechniqueId::new).collect(),
         severity: Severity::from_number(record["severity_id"].as_i64().unwrap()).unwrap(),
         payload: Payload::from_json(kind, &kept["payload"].to_string()).unwrap(),
+        imported: None,
     };
     JournaledEvent { seq: record["metadata"]["sequence"].as_u64().and_then(Seq::new).unwrap(), kind, event }
 }

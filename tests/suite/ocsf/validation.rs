@@ -144,6 +144,7 @@ fn a_refused_operation_says_so_in_the_words_of_security_control() {
         reason: "it is evil".to_owned(),
         policy_digest: "abc".to_owned(),
         redirect_to: None,
+        ..PolicyDecision::default()
     };
     let record = to_json(&journaled(decision));
     assert_eq!(record["class_uid"], 4_001);

@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 const REGISTRY: &[&str] = &[
     "disk.io.direction",
     "dns.answers",
+    "client.address",
+    "client.port",
     "dns.question.name",
     "error.type",
     "file.group.id",
@@ -23,6 +25,7 @@ const REGISTRY: &[&str] = &[
     "http.response.header.",
     "http.response.status_code",
     "log.record.uid",
+    "network.connection.direction",
     "network.io.direction",
     "network.peer.address",
     "network.peer.port",
@@ -35,6 +38,7 @@ const REGISTRY: &[&str] = &[
     "otel.metric.overflow",
     "process.args_count",
     "process.command_args",
+    "process.command_line",
     "process.executable.name",
     "process.executable.path",
     "process.exit.code",
@@ -54,6 +58,7 @@ const REGISTRY: &[&str] = &[
     "url.query",
     "url.scheme",
     "user.id",
+    "user.name",
 ];
 
 fn known(name: &str) -> bool {

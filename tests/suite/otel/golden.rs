@@ -36,11 +36,13 @@ pub fn samples() -> Vec<(JournaledEvent, String)> {
                 uid: Some(1_000),
                 gid: Some(1_001),
                 cwd: Some("/home/dev".into()),
+                ..Actor::default()
             }),
             sensor: Some(SensorOrigin { name: "laptop-7".to_owned(), sequence: 9 }),
             attack: vec![TechniqueId::new("T1552.004")],
             severity: Severity::ALL[at % Severity::ALL.len()],
             payload: Payload::from_json(*kind, &payload).unwrap(),
+            imported: None,
         };
         let mut frame = Vec::new();
         stored::encode(&event, &mut frame);

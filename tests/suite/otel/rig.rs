@@ -39,6 +39,7 @@ impl Tape {
             attack: Vec::new(),
             severity: Severity::Informational,
             payload,
+            imported: None,
         };
         self.events.push(JournaledEvent { seq: Seq::new(number).unwrap(), kind: event.kind(), event });
         id

@@ -66,10 +66,11 @@ fn a_session_is_a_tree_of_commands_processes_and_operations() {
     let (mut tape, started) = begun(None, None);
     let make = tape.add(10, 1, Some(started), exec("/bin/make"));
     let compiler = tape.add(11, 10, Some(make), exec("/bin/cc"));
-    let open = tape.add(11, 10, None, FileOpen { path: "/w/a.c".into(), access: FileAccess::Read, flags: 0 });
+    let open =
+        tape.add(11, 10, None, FileOpen { path: "/w/a.c".into(), access: FileAccess::Read, flags: 0, ..FileOpen::default() });
     tape.told(Some(open), decision(Kind::FileOpen, Decision::Allow));
     tape.add(11, 10, Some(open), FileClose { path: "/w/a.c".into(), bytes_read: 7, ..FileClose::default() });
-    tape.add(10, 1, None, FileDelete { path: "/w/a.o".into() });
+    tape.add(10, 1, None, FileDelete { path: "/w/a.o".into(), ..FileDelete::default() });
     tape.add(11, 10, Some(compiler), exit("/bin/cc", 0));
     tape.add(10, 1, Some(make), exit("/bin/make", 2));
     let spans = ended(tape, started).spans();
@@ -96,7 +97,7 @@ fn g6_the_same_events_give_the_same_spans() {
     let make = || {
         let (mut tape, started) = begun(Some(GIVEN), None);
         let shell = tape.add(10, 1, Some(started), exec("/bin/sh"));
-        tape.add(10, 1, None, FileDelete { path: "/w/a".into() });
+        tape.add(10, 1, None, FileDelete { path: "/w/a".into(), ..FileDelete::default() });
         tape.add(10, 1, Some(shell), exit("/bin/sh", 0));
         ended(tape, started)
     };
@@ -156,9 +157,10 @@ fn a_malformed_traceparent_counts_as_none() {
 #[test]
 fn a_refused_operation_is_over_at_once_and_failed() {
     let (mut tape, started) = begun(None, None);
-    let open = tape.add(10, 1, None, FileOpen { path: "/w/key".into(), access: FileAccess::Read, flags: 0 });
+    let open =
+        tape.add(10, 1, None, FileOpen { path: "/w/key".into(), access: FileAccess::Read, flags: 0, ..FileOpen::default() });
     tape.told(Some(open), decision(Kind::FileOpen, Decision::Deny));
-    let delete = tape.add(10, 1, None, FileDelete { path: "/w/x".into() });
+    let delete = tape.add(10, 1, None, FileDelete { path: "/w/x".into(), ..FileDelete::default() });
     tape.told(Some(delete), decision(Kind::FileDelete, Decision::Deny));
     let (spans, _) = spans_of(&tape.events, Bounds::default());
     let _ = started;
@@ -174,10 +176,10 @@ fn a_refused_operation_is_over_at_once_and_failed() {
 #[test]
 fn an_operation_that_fails_is_failed_also_when_other_events_come_between() {
     let (mut tape, _) = begun(None, None);
-    let delete = tape.add(10, 1, None, FileDelete { path: "/w/x".into() });
+    let delete = tape.add(10, 1, None, FileDelete { path: "/w/x".into(), ..FileDelete::default() });
     tape.told(Some(delete), decision(Kind::FileDelete, Decision::Allow));
     for number in 0..50 {
-        tape.add(20, 1, None, FileDelete { path: format!("/w/{number}").into() });
+        tape.add(20, 1, None, FileDelete { path: format!("/w/{number}").into(), ..FileDelete::default() });
     }
     tape.told(Some(delete), OperationFailed { operation: Kind::FileDelete, errno: 2, error: "ENOENT".to_owned(), subject: None });
     let failed: Vec<Span> = tape.spans().into_iter().filter(failed).collect();
@@ -190,7 +192,7 @@ fn an_operation_that_fails_is_failed_also_when_other_events_come_between() {
 fn what_a_person_must_allow_stays_open_until_the_answer() {
     for (outcome, fails) in [(ApprovalOutcome::Allowed, false), (ApprovalOutcome::TimedOut, true)] {
         let (mut tape, started) = begun(None, None);
-        let delete = tape.add(10, 1, None, FileDelete { path: "/w/x".into() });
+        let delete = tape.add(10, 1, None, FileDelete { path: "/w/x".into(), ..FileDelete::default() });
         tape.told(Some(delete), decision(Kind::FileDelete, Decision::Approve));
         tape.told(Some(delete), ApprovalRequested { operation: Kind::FileDelete, ..ApprovalRequested::default() });
         for number in 0..400 {
@@ -216,7 +218,7 @@ fn a_refused_program_is_no_process() {
     let shell = tape.add(10, 1, Some(started), exec("/bin/sh"));
     let refused = tape.add(11, 10, Some(shell), exec("/bin/nc"));
     tape.told(Some(refused), decision(Kind::ProcessExec, Decision::Deny));
-    tape.add(11, 10, None, FileDelete { path: "/w/x".into() });
+    tape.add(11, 10, None, FileDelete { path: "/w/x".into(), ..FileDelete::default() });
     tape.add(11, 10, None, exit("/bin/sh", 126));
     tape.add(10, 1, Some(shell), exit("/bin/sh", 0));
     let spans = ended(tape, started).spans();
@@ -274,7 +276,8 @@ fn requests_have_their_names_and_connections_below_them() {
 #[test]
 fn detections_are_remarks_on_what_they_are_about() {
     let (mut tape, started) = begun(None, None);
-    let open = tape.add(10, 1, None, FileOpen { path: "/w/key".into(), access: FileAccess::Read, flags: 0 });
+    let open =
+        tape.add(10, 1, None, FileOpen { path: "/w/key".into(), access: FileAccess::Read, flags: 0, ..FileOpen::default() });
     tape.told(Some(open), Detection { title: "Key read".to_owned(), ..Detection::default() });
     tape.told(None, Detection { title: "Odd".to_owned(), ..Detection::default() });
     tape.told(Some(open), FileClose { path: "/w/key".into(), ..FileClose::default() });
@@ -287,7 +290,7 @@ fn detections_are_remarks_on_what_they_are_about() {
 fn what_is_open_when_the_session_ends_is_sent_and_says_so() {
     let (mut tape, started) = begun(None, None);
     tape.add(10, 1, Some(started), exec("/bin/sleep"));
-    tape.add(10, 1, None, FileOpen { path: "/w/a".into(), access: FileAccess::Read, flags: 0 });
+    tape.add(10, 1, None, FileOpen { path: "/w/a".into(), access: FileAccess::Read, flags: 0, ..FileOpen::default() });
     tape.add(10, 1, None, FileCreate { path: "/w/pipe".into(), ..FileCreate::default() });
     let spans = ended(tape, started).spans();
     let incomplete = |name| attribute(&named(&spans, name).attributes, "agentsh.span.incomplete");
@@ -311,7 +314,12 @@ fn an_end_without_its_beginning_has_the_id_that_the_beginning_would_have() {
 fn open_spans_are_bounded_and_the_oldest_is_given_up() {
     let (mut tape, _) = begun(None, None);
     for number in 0..20 {
-        tape.add(10, 1, None, FileOpen { path: format!("/w/{number}").into(), access: FileAccess::Read, flags: 0 });
+        tape.add(
+            10,
+            1,
+            None,
+            FileOpen { path: format!("/w/{number}").into(), access: FileAccess::Read, flags: 0, ..FileOpen::default() },
+        );
     }
     let mut tracer = Tracer::new(Bounds { open_spans: 8, sessions: 4 });
     let mut spans = Vec::new();
@@ -341,7 +349,7 @@ fn sessions_are_bounded() {
 fn each_log_record_names_a_span_that_is_sent() {
     let (mut tape, started) = begun(None, None);
     let shell = tape.add(10, 1, Some(started), exec("/bin/sh"));
-    let open = tape.add(10, 1, None, FileOpen { path: "/w/a".into(), access: FileAccess::Read, flags: 0 });
+    let open = tape.add(10, 1, None, FileOpen { path: "/w/a".into(), access: FileAccess::Read, flags: 0, ..FileOpen::default() });
     tape.told(Some(open), decision(Kind::FileOpen, Decision::Allow));
     tape.told(Some(open), FileClose::default());
     tape.add(10, 1, Some(shell), exit("/bin/sh", 0));

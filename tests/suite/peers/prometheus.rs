@@ -121,7 +121,7 @@ fn every_query_of_every_dashboard_gives_data_on_a_loaded_server() {
     let has_sessions = run_on_the_server(&place, &server, &script).is_some();
 
     let _others = Ongoing::start(move || {
-        recorder.judge(FileDelete { path: "/a".into() }, Decision::Deny);
+        recorder.judge(FileDelete { path: "/a".into(), ..FileDelete::default() }, Decision::Deny);
         recorder.judge(NetConnect::default(), Decision::Allow);
         recorder.judge(HttpRequest::default(), Decision::Audit);
         recorder.detect(&["T1552.004", "T1059"]);

@@ -31,7 +31,7 @@ fn journal_of_noise(root: &Path, megabytes: u64) {
         root,
         (0..megabytes * 20).map(|_| {
             let path = noise().as_str().into();
-            event(agentsh::event::FileOpen { path, access: agentsh::event::FileAccess::Read, flags: 0 })
+            event(agentsh::event::FileOpen { path, access: agentsh::event::FileAccess::Read, flags: 0, rights: None })
         }),
     );
 }

@@ -36,6 +36,7 @@ pub(super) fn event(payload: Payload) -> Event {
         attack: Vec::new(),
         severity: Severity::Informational,
         payload,
+        imported: None,
     }
 }
 
@@ -77,7 +78,8 @@ fn shown(judgement: &Judgement) -> String {
 fn operation_of(line: &str) -> Payload {
     let (verb, rest) = line.split_once(' ').unwrap();
     let path = || bytes(rest);
-    let open = |access, flags: i32| FileOpen { path: path(), access, flags: flags.try_into().unwrap() }.into();
+    let open =
+        |access, flags: i32| FileOpen { path: path(), access, flags: flags.try_into().unwrap(), ..FileOpen::default() }.into();
     let create = |access| FileCreate { path: path(), access, ..FileCreate::default() }.into();
     match verb {
         "read" => open(FileAccess::Read, libc::O_RDONLY),
@@ -88,7 +90,7 @@ fn operation_of(line: &str) -> Payload {
         "append" => open(FileAccess::Write, libc::O_WRONLY | libc::O_APPEND),
         "create" => create(Some(FileAccess::Write)),
         "mknod" => create(None),
-        "delete" => FileDelete { path: path() }.into(),
+        "delete" => FileDelete { path: path(), ..FileDelete::default() }.into(),
         "rename" => rename(rest, " -> ", 0),
         "exchange" => rename(rest, " <-> ", 2),
         "link" => {

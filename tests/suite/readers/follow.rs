@@ -20,7 +20,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 const DATA_DIR: &str = "AGENTSH_TEST_FOLLOW";
 
 fn open(name: u64) -> FileOpen {
-    FileOpen { path: format!("/work/{name}").into(), access: FileAccess::Read, flags: 0 }
+    FileOpen { path: format!("/work/{name}").into(), access: FileAccess::Read, flags: 0, ..FileOpen::default() }
 }
 
 /// Follows in a thread of its own, writing to a pipe.

@@ -64,6 +64,7 @@ impl Scribe {
             attack: Vec::new(),
             severity: Severity::Informational,
             payload: payload.into(),
+            imported: None,
         }
     }
 
@@ -134,7 +135,7 @@ fn write_everything(scribe: &mut Scribe) {
     scribe.actor(102, "/usr/bin/cc1");
     // 7, 8
     let opened = scribe.judged(
-        FileOpen { path: "/work/src/main.c".into(), access: FileAccess::Read, flags: 0 },
+        FileOpen { path: "/work/src/main.c".into(), access: FileAccess::Read, flags: 0, ..FileOpen::default() },
         Decision::Allow,
         Some("workspace"),
     );
@@ -151,7 +152,7 @@ fn write_everything(scribe: &mut Scribe) {
     );
     // 10, 11
     scribe.judged(
-        FileOpen { path: "/home/dev/.ssh/id_ed25519".into(), access: FileAccess::Read, flags: 0 },
+        FileOpen { path: "/home/dev/.ssh/id_ed25519".into(), access: FileAccess::Read, flags: 0, ..FileOpen::default() },
         Decision::Deny,
         Some("protect-private-keys"),
     );
@@ -169,7 +170,7 @@ fn write_everything(scribe: &mut Scribe) {
     );
     // 16, 17
     scribe.judged(
-        FileDelete { path: OsText::from_bytes(b"/work/caf\xe9 \"x\",\n.txt".to_vec()) },
+        FileDelete { path: OsText::from_bytes(b"/work/caf\xe9 \"x\",\n.txt".to_vec()), ..FileDelete::default() },
         Decision::Audit,
         Some("watch-deletes"),
     );
@@ -308,7 +309,7 @@ fn write_everything(scribe: &mut Scribe) {
     scribe.observe(SessionCreated { workspace: "/work".into(), policy: "default".into(), ..SessionCreated::default() }, None);
     // 39, 40
     scribe.judged(
-        FileOpen { path: "/work/app/[id].tsx".into(), access: FileAccess::ReadWrite, flags: 0 },
+        FileOpen { path: "/work/app/[id].tsx".into(), access: FileAccess::ReadWrite, flags: 0, ..FileOpen::default() },
         Decision::Allow,
         Some("workspace"),
     );

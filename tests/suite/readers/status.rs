@@ -11,7 +11,7 @@ use super::recorded::{RECORDED, Scribe, record};
 use super::verification::{copy, run_journal, sqlite};
 
 fn open(path: &str) -> FileOpen {
-    FileOpen { path: path.into(), access: FileAccess::Read, flags: 0 }
+    FileOpen { path: path.into(), access: FileAccess::Read, flags: 0, ..FileOpen::default() }
 }
 
 fn printed(data_dir: &DataDir) -> (Exit, String) {

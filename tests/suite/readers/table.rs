@@ -167,7 +167,11 @@ fn on_terminal(recorded: &Recorded, width: usize, colour: bool, line: &str) -> S
 fn long_subjects_are_cut_on_a_terminal_and_nowhere_else() {
     let path = format!("/work/{}/end.rs", "deep/".repeat(60));
     let recorded = record(|scribe| {
-        scribe.judged(FileOpen { path: path.as_str().into(), access: FileAccess::Read, flags: 0 }, Decision::Deny, Some("no"));
+        scribe.judged(
+            FileOpen { path: path.as_str().into(), access: FileAccess::Read, flags: 0, ..FileOpen::default() },
+            Decision::Deny,
+            Some("no"),
+        );
     });
     for width in [100, 120, 200] {
         let printed = on_terminal(&recorded, width, false, "--kind file_open");
@@ -189,7 +193,7 @@ fn colours_are_there_only_where_they_are_wanted() {
 fn a_recorded_name_cannot_command_the_terminal() {
     let recorded = record(|scribe| {
         let path = "/work/\u{1b}]0;owned\u{7}\r\u{202e}txt.exe\u{9b}31m";
-        scribe.observe(FileOpen { path: path.into(), access: FileAccess::Read, flags: 0 }, None);
+        scribe.observe(FileOpen { path: path.into(), access: FileAccess::Read, flags: 0, ..FileOpen::default() }, None);
     });
     let printed = ask(&recorded.data_dir, "--kind file_open").unwrap();
     assert!(printed.contains(r"/work/\x1b]0;owned\x07\r\u{202e}txt.exe\u{9b}31m"), "{printed}");

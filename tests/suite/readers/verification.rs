@@ -23,7 +23,10 @@ pub fn copy(from: &Path, to: &Path) {
 fn recorded(events: u64) -> Recorded {
     record(|scribe| {
         for number in 0..events {
-            scribe.observe(FileOpen { path: format!("/work/{number}").into(), access: FileAccess::Read, flags: 0 }, None);
+            scribe.observe(
+                FileOpen { path: format!("/work/{number}").into(), access: FileAccess::Read, flags: 0, ..FileOpen::default() },
+                None,
+            );
         }
     })
 }

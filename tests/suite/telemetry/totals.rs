@@ -25,7 +25,7 @@ fn lag(reader: &str) -> String {
 fn a_server_counts_what_other_recorders_wrote_before_and_while_it_runs() {
     let place = Place::new();
     let before = place.recorder();
-    before.judge(FileDelete { path: "/a".into() }, Decision::Deny);
+    before.judge(FileDelete { path: "/a".into(), ..FileDelete::default() }, Decision::Deny);
     before.judge(NetConnect::default(), Decision::Allow);
     before.detect(&["T1552.004", "T1059"]);
     before.lose("fuse", 7);
@@ -46,7 +46,7 @@ fn a_server_counts_what_other_recorders_wrote_before_and_while_it_runs() {
     let beside = place.recorder();
     beside.detect(&["T1059"]);
     beside.detect(&[]);
-    beside.judge(FileDelete { path: "/b".into() }, Decision::Deny);
+    beside.judge(FileDelete { path: "/b".into(), ..FileDelete::default() }, Decision::Deny);
     beside.flush();
     server.wait_for(&detected("T1059"), 2.0);
     server.wait_for(&detected("none"), 1.0);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use agentsh::event::{Decision, Family, Kind, Severity};
 
-/// The table of the design, and `operation_failed` beside it.
+/// The table of the design, and beside it `operation_failed`, `process_fork` and `record_unread`.
 const NAMES: &[(&str, &str)] = &[
     (
         "file",
@@ -12,7 +12,7 @@ const NAMES: &[(&str, &str)] = &[
          file_chmod file_chown file_utimens file_xattr dir_create dir_delete dir_list",
     ),
     ("network", "dns_query net_connect net_close http_request http_response tls_handshake"),
-    ("process", "process_exec process_exit signal_sent image_load process_access"),
+    ("process", "process_exec process_exit signal_sent image_load process_access process_fork"),
     ("ipc", "unix_socket_connect unix_socket_bind unix_socket_listen unix_socket_sendto pipe_create pipe_connect"),
     (
         "registry",
@@ -23,7 +23,7 @@ const NAMES: &[(&str, &str)] = &[
     ("session", "session_created session_ended capability_report resource_usage resource_limit_exceeded"),
     ("derived", "policy_decision approval_requested approval_resolved detection"),
     ("outcome", "operation_failed"),
-    ("pipeline", "journal_opened journal_checkpoint events_lost policy_loaded sink_stalled sink_recovered"),
+    ("pipeline", "journal_opened journal_checkpoint events_lost policy_loaded sink_stalled sink_recovered record_unread"),
 ];
 
 #[test]

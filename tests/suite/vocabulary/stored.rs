@@ -5,8 +5,8 @@
 //! changed. `UPDATE_GOLDEN=1` adds what the newest one lacks and writes the expectations anew.
 
 use agentsh::event::{
-    Actor, CommandId, Event, EventId, JournaledEvent, Kind, Payload, SensorOrigin, Seq, SessionId, Severity, TechniqueId,
-    Timestamp,
+    Actor, CommandId, Event, EventId, ImportOrigin, JournaledEvent, Kind, Payload, SensorOrigin, Seq, SessionId, Severity,
+    TechniqueId, Timestamp,
 };
 use serde_json::{Map, Value, json};
 
@@ -38,6 +38,7 @@ pub fn read(row: &Value) -> Result<JournaledEvent, String> {
         attack: techniques.map(TechniqueId::new).collect(),
         severity: row["severity"].as_i64().and_then(Severity::from_number).ok_or("no severity")?,
         payload: Payload::from_json(kind, &row["payload"].to_string()).map_err(|error| error.to_string())?,
+        imported: row["payload"].get("imported").map(|origin| serde_json::from_value::<ImportOrigin>(origin.clone()).unwrap()),
     };
     Ok(JournaledEvent { seq: row["seq"].as_u64().and_then(Seq::new).ok_or("no seq")?, kind, event })
 }
@@ -47,6 +48,7 @@ fn store(journaled: &JournaledEvent) -> Value {
     let event = &journaled.event;
     let mut payload = Map::new();
     payload.extend(event.sensor.as_ref().map(|sensor| ("sensor".to_owned(), json!(sensor))));
+    payload.extend(event.imported.as_ref().map(|imported| ("imported".to_owned(), json!(imported))));
     payload.extend(event.actor.as_ref().map(|actor| ("actor".to_owned(), json!(actor))));
     payload.extend(json!(event.payload).as_object().cloned().unwrap());
     json!({
@@ -59,9 +61,8 @@ fn store(journaled: &JournaledEvent) -> Value {
 /// A full row of a kind, from the schema.
 fn sample(schema: &Schema, place: usize, kind: Kind) -> Value {
     let mut payload = Map::new();
-    for key in ["sensor", "actor"] {
-        let definition = format!("#/$defs/{}", if key == "actor" { "Actor" } else { "SensorOrigin" });
-        payload.insert(key.to_owned(), schema.sample(key, schema.definition(&definition)));
+    for (key, definition) in [("sensor", "SensorOrigin"), ("imported", "ImportOrigin"), ("actor", "Actor")] {
+        payload.insert(key.to_owned(), schema.sample(key, schema.definition(&format!("#/$defs/{definition}"))));
     }
     payload.extend(schema.sample("payload", schema.payload(kind)).as_object().cloned().unwrap());
     let row = json!({
@@ -78,7 +79,14 @@ fn complete(schema: &Schema, mut rows: Map<String, Value>) -> Map<String, Value>
         let full = sample(schema, place, *kind);
         let row = rows.entry(kind.as_str()).or_insert_with(|| full.clone());
         for (name, value) in full["payload"].as_object().unwrap() {
-            row["payload"].as_object_mut().unwrap().entry(name.clone()).or_insert_with(|| value.clone());
+            let own = row["payload"].as_object_mut().unwrap().entry(name.clone()).or_insert_with(|| value.clone());
+            // What stands in an envelope's object grows too.
+            if let (true, Some(own), Some(full)) = (name == "actor" || name == "imported", own.as_object_mut(), value.as_object())
+            {
+                for (name, value) in full {
+                    own.entry(name.clone()).or_insert_with(|| value.clone());
+                }
+            }
         }
         *row = store(&read(row).unwrap());
     }

@@ -3,7 +3,8 @@
 use agentsh::encode::proto::{self, Mask};
 use agentsh::encode::stored::{self, Columns};
 use agentsh::event::{
-    Actor, CommandId, Event, EventId, Kind, OsText, Payload, SensorOrigin, SessionId, Severity, TechniqueId, Timestamp,
+    Actor, CommandId, Event, EventId, ImportOrigin, Kind, OsText, Payload, SensorOrigin, SessionId, Severity, TechniqueId,
+    Timestamp,
 };
 use proptest::prelude::*;
 use prost::Message;
@@ -47,11 +48,13 @@ pub fn of_json(kind: Kind, payload: &Value) -> Event {
             uid: Some(0),
             gid: Some(u32::MAX),
             cwd: Some("/home/\u{6587}\\".into()),
+            ..Actor::default()
         }),
         sensor: Some(SensorOrigin { name: "edge-\"7\"".to_owned(), sequence: u64::MAX }),
         attack: vec![TechniqueId::new("T1552.004"), TechniqueId::new("")],
         severity: Severity::Fatal,
         payload: Payload::from_json(kind, &payload.to_string()).unwrap(),
+        imported: None,
     }
 }
 
@@ -119,13 +122,26 @@ fn os_text() -> impl Strategy<Value = OsText> {
 pub fn arbitrary(schema: &Schema, kind: Kind) -> impl Strategy<Value = Event> + use<> {
     let ids = (any::<u32>(), any::<Option<u32>>(), any::<Option<u32>>(), any::<Option<u32>>());
     let names = (prop::option::of(os_text()), prop::option::of(os_text()), prop::option::of(os_text()));
-    let actor = (ids, names).prop_map(|((pid, ppid, uid, gid), (exe, comm, cwd))| Actor { pid, ppid, exe, comm, uid, gid, cwd });
+    let actor = (ids, names).prop_map(|((pid, ppid, uid, gid), (exe, comm, cwd))| Actor {
+        pid,
+        ppid,
+        exe,
+        comm,
+        uid,
+        gid,
+        cwd,
+        user: Some("HOST\\\\user".to_owned()),
+        auid: ppid,
+        ..Actor::default()
+    });
     let sensor = (any::<String>(), any::<u64>()).prop_map(|(name, sequence)| SensorOrigin { name, sequence });
     let names = (any::<Option<String>>(), any::<Option<String>>(), prop::collection::vec(any::<String>(), 0..3));
     let rest = (any::<[u8; 16]>(), any::<i64>(), any::<Option<[u8; 16]>>(), 1..=6_i64);
-    let told = (prop::option::of(actor), prop::option::of(sensor));
+    let imported = schema.arbitrary(schema.definition("#/$defs/ImportOrigin"));
+    let imported = imported.prop_map(|origin| serde_json::from_value::<ImportOrigin>(origin).unwrap());
+    let told = (prop::option::of(actor), prop::option::of(sensor), prop::option::of(imported));
     (names, rest, told, schema.arbitrary(schema.payload(kind))).prop_map(
-        move |((session, command, attack), (id, time, cause, severity), (actor, sensor), payload)| Event {
+        move |((session, command, attack), (id, time, cause, severity), (actor, sensor, imported), payload)| Event {
             id: EventId::from_bytes(id),
             time: Timestamp::from_micros(time),
             session_id: session.map(SessionId::new),
@@ -136,6 +152,7 @@ pub fn arbitrary(schema: &Schema, kind: Kind) -> impl Strategy<Value = Event> + 
             attack: attack.into_iter().map(TechniqueId::new).collect(),
             severity: Severity::from_number(severity).unwrap(),
             payload: Payload::from_json(kind, &payload.to_string()).unwrap(),
+            imported,
         },
     )
 }

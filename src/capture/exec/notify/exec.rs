@@ -83,6 +83,7 @@ pub(crate) fn describe(
         interpreters: program.interpreters.clone(),
         parent_exe,
         depth,
+        ..ProcessExec::default()
     };
     let image = Image { path: Some(program.path.clone()), file: Some(program.image().clone()), exec: None, depth };
     let cwd = (!cwd.as_os_str().is_empty()).then(|| OsText::from(cwd.as_path()));
@@ -100,6 +101,7 @@ pub(crate) fn actor(status: &Status, exe: Option<OsText>, cwd: Option<OsText>) -
         uid: status.uid,
         gid: status.gid,
         cwd,
+        ..Actor::default()
     }
 }
 

@@ -66,6 +66,7 @@ pub(super) fn role(payload: &Payload) -> Role {
         | Kind::SignalSent
         | Kind::ImageLoad
         | Kind::ProcessAccess
+        | Kind::ProcessFork
         | Kind::UnixSocketConnect
         | Kind::UnixSocketBind
         | Kind::UnixSocketListen
@@ -90,7 +91,8 @@ pub(super) fn role(payload: &Payload) -> Role {
         | Kind::JournalOpened
         | Kind::JournalCheckpoint
         | Kind::SinkStalled
-        | Kind::SinkRecovered => Role::Nothing,
+        | Kind::SinkRecovered
+        | Kind::RecordUnread => Role::Nothing,
     }
 }
 

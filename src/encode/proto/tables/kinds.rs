@@ -2,17 +2,22 @@
 
 use std::sync::LazyLock;
 
-use super::super::form::{Field, Form, Label, Message, OnWire, messages};
+use super::super::form::{Field, Form, Label, Message, OnWire, messages, words};
 use super::super::from_wire::{FromWire, Place};
 use super::super::{FromWireError, Kind as WireKind, event as wire};
-use crate::event::{Actor, EventId, Kind, OsText, Payload, SensorOrigin};
+use crate::event::{Actor, EventId, ImportOrigin, ImportSource, Kind, OsText, Payload, SensorOrigin};
+
+words! {
+    ImportSource { Evtx = Evtx, Eslogger = Eslogger, Auditd = Auditd, Jsonl = Jsonl }
+}
 
 messages! {
     Actor {
         pid: u32 = 1, ppid: Option<u32> = 2, exe: Option<OsText> = 3, comm: Option<OsText> = 4, uid: Option<u32> = 5,
-        gid: Option<u32> = 6, cwd: Option<OsText> = 7,
+        gid: Option<u32> = 6, cwd: Option<OsText> = 7, user: Option<String> = 8, guid: Option<String> = 9, logon_id: Option<String> = 10, auid: Option<u32> = 11,
     }
     SensorOrigin { name: String = 1, sequence: u64 = 2 }
+    ImportOrigin { host: String = 1, source: ImportSource = 2, file: OsText = 3, digest: String = 4, record: u64 = 5, provider: Option<String> = 6, code: Option<String> = 7, tag: Option<String> = 8, session: Option<String> = 9 }
 }
 
 /// The fields of `Event` beside the payload.
@@ -30,6 +35,7 @@ pub(in super::super) const ENVELOPE: &Message = &Message {
         Field { name: "severity", number: 10, form: Form::I32, label: Label::Plain },
         Field::of::<Vec<String>>("attack", 11),
         Field::of::<Option<String>>("subject", 12),
+        Field::of::<Option<ImportOrigin>>("imported", 13),
     ],
 };
 
@@ -75,11 +81,11 @@ kinds! {
     FileOpen, FileCreate, FileRead, FileWrite, FileClose, FileDelete, FileRename, FileLink, FileSymlink, FileTruncate,
     FileChmod, FileChown, FileUtimens, FileXattr, DirCreate, DirDelete, DirList, DnsQuery, NetConnect, NetClose,
     HttpRequest, HttpResponse, TlsHandshake, ProcessExec, ProcessExit, SignalSent, ImageLoad, ProcessAccess,
-    UnixSocketConnect, UnixSocketBind, UnixSocketListen, UnixSocketSendto, PipeCreate, PipeConnect, RegistryCreateKey,
+    ProcessFork,    UnixSocketConnect, UnixSocketBind, UnixSocketListen, UnixSocketSendto, PipeCreate, PipeConnect, RegistryCreateKey,
     RegistryOpenKey, RegistryQueryValue, RegistrySetValue, RegistryDeleteValue, RegistryDeleteKey, RegistryRenameKey,
     CommandStarted, CommandFinished, TerminalOutput, TerminalInput, TerminalResize, SessionCreated, SessionEnded,
     CapabilityReport, ResourceUsage, ResourceLimitExceeded, PolicyDecision, ApprovalRequested, ApprovalResolved, Detection,
-    OperationFailed, JournalOpened, JournalCheckpoint, EventsLost, PolicyLoaded, SinkStalled, SinkRecovered
+    OperationFailed, JournalOpened, JournalCheckpoint, EventsLost, PolicyLoaded, SinkStalled, SinkRecovered, RecordUnread,
 }
 
 /// Slots of the table of names: a power of two, at least twice the kinds.

@@ -2,7 +2,6 @@
 
 use tonic::Status;
 
-use super::redacted::redacted;
 use crate::encode::proto;
 use crate::event::{Event, EventsLost, Family, Kind, SensorOrigin, SessionId, Severity, Timestamp};
 use crate::runtime::{clock, ids};
@@ -34,7 +33,7 @@ pub(super) fn event(mut message: proto::Event, name: &str, sequence: u64, at: &s
         id: if is_observed(event.id.as_bytes()) { event.id } else { fresh },
         session_id: event.session_id.map(|session| within(name, &session)),
         sensor: Some(SensorOrigin { name: name.to_owned(), sequence }),
-        payload: redacted(event.payload),
+        payload: crate::event::redact::payload(event.payload),
         ..event
     })
 }
@@ -51,6 +50,7 @@ pub(super) fn loss(lost: proto::SensorLoss, name: &str, sequence: u64) -> Event 
         cause: None,
         actor: None,
         sensor: Some(SensorOrigin { name: name.to_owned(), sequence }),
+        imported: None,
         attack: Vec::new(),
         severity: Severity::High,
         payload: EventsLost {

@@ -9,7 +9,6 @@
 mod api;
 mod check;
 mod place;
-mod redacted;
 mod stream;
 
 pub use api::IngestApi;
