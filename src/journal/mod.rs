@@ -35,7 +35,7 @@ pub use note::{Checkpoint, JournalKey, NoteError, PublicKey};
 pub use open::Journal;
 pub use rebuild::rebuild;
 pub use sqlite::{
-    CheckpointRow, Condition, ConsumerChange, ConsumerRow, ConsumerStore, CursorRow, CursorStore, DeadLetterRow, DeadLetters, DecidedCount,
-    IntakeRow, JournalRow, Page, ReaderPlace, ReaderStore, SensorRow, SessionRow,
+    CheckpointRow, Condition, ConsumerChange, ConsumerRow, ConsumerStore, CursorRow, CursorStore, DeadLetterRow, DeadLetters,
+    DecidedCount, IntakeRow, JournalRow, Page, ReaderPlace, ReaderStore, SensorRow, SessionRow,
 };
 pub use verify::{Finding, Verification, verify};

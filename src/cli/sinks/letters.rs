@@ -108,14 +108,17 @@ pub(super) fn list(args: &ListArgs, reader: &Reader, out: &mut Output<'_>) -> an
         let retry = if waits(letter) { "to be sent again; before: " } else { "" };
         writeln!(out, "{sink:<10}  {seq:>10}  {age:>10}  {attempts:>8}  {retry}{}", printable(&letter.reason))?;
     }
-    out.note("`agentsh events --after SEQ-1 --limit 1 --format json` shows one; `agentsh sinks retry SINK --seq SEQ` sends it again")?;
+    out.note(
+        "`agentsh events --after SEQ-1 --limit 1 --format json` shows one; `agentsh sinks retry SINK --seq SEQ` sends it again",
+    )?;
     Ok(Exit::Done)
 }
 
 pub(super) fn retry(args: &RetryArgs, data_dir: &DataDir, out: &mut Output<'_>) -> anyhow::Result<Exit> {
     let found = dead_letters::send_again(data_dir, &args.sink, &args.which.letters(), args.wait)?;
     if args.json {
-        let refused: Vec<_> = found.refused.iter().map(|(seq, reason)| serde_json::json!({"seq": seq, "reason": reason})).collect();
+        let refused: Vec<_> =
+            found.refused.iter().map(|(seq, reason)| serde_json::json!({"seq": seq, "reason": reason})).collect();
         let object = serde_json::json!({
             "sink": args.sink, "delivered": found.delivered, "refused": refused, "waiting": found.waiting, "running": found.running
         });

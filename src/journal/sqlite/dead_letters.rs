@@ -96,7 +96,8 @@ impl CursorStore {
         self.write(|transaction| match refused {
             None => forget(transaction, sink, seq),
             Some(reason) => {
-                let sql = "UPDATE dead_letters SET time_us = ?3, attempts = attempts + 1, reason = ?4 WHERE sink = ?1 AND seq = ?2";
+                let sql =
+                    "UPDATE dead_letters SET time_us = ?3, attempts = attempts + 1, reason = ?4 WHERE sink = ?1 AND seq = ?2";
                 transaction.prepare_cached(sql)?.execute(params![sink, seq, now, reason])?;
                 unask(transaction, sink, seq)
             }

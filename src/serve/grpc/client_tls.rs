@@ -18,7 +18,9 @@ pub(super) fn settings(config: &ClientTlsConfig, server: &str) -> Result<Setting
     let tls = |reason: String| ClientError::Tls { server: server.to_owned(), reason };
     // Should another be chosen already, it serves as well.
     let _chosen_before = rustls::crypto::ring::default_provider().install_default();
-    let read = |key: &str, path: &Path| std::fs::read(path).map_err(|error| tls(format!("client.tls.{key}: {}: {error}", path.display())));
+    let read = |key: &str, path: &Path| {
+        std::fs::read(path).map_err(|error| tls(format!("client.tls.{key}: {}: {error}", path.display())))
+    };
     let mut settings = match &config.ca_file {
         Some(path) => Settings::new().ca_certificate(Certificate::from_pem(read("ca_file", path)?)),
         None => {
@@ -30,9 +32,7 @@ pub(super) fn settings(config: &ClientTlsConfig, server: &str) -> Result<Setting
         settings = settings.domain_name(name);
     }
     match (&config.cert_file, &config.key_file) {
-        (Some(cert), Some(key)) => {
-            Ok(settings.identity(Identity::from_pem(read("cert_file", cert)?, read("key_file", key)?)))
-        }
+        (Some(cert), Some(key)) => Ok(settings.identity(Identity::from_pem(read("cert_file", cert)?, read("key_file", key)?))),
         (None, None) => Ok(settings),
         (Some(_), None) => Err(tls("client.tls.cert_file needs client.tls.key_file beside it".to_owned())),
         (None, Some(_)) => Err(tls("client.tls.key_file needs client.tls.cert_file beside it".to_owned())),
@@ -43,9 +43,9 @@ pub(super) fn settings(config: &ClientTlsConfig, server: &str) -> Result<Setting
 pub(super) fn explain(error: &(dyn Error + 'static)) -> Option<String> {
     let said = find(error)?;
     let what_to_do = match said {
-        rustls::Error::InvalidCertificate(CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }) => {
-            "connect by the name that its certificate is for, or set client.tls.server_name to it"
-        }
+        rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => "connect by the name that its certificate is for, or set client.tls.server_name to it",
         rustls::Error::InvalidCertificate(
             CertificateError::Expired
             | CertificateError::ExpiredContext { .. }

@@ -131,7 +131,9 @@ impl Told {
 /// Codes that are errors of a server (semantic conventions for gRPC): the others are the caller's, and no error here.
 const fn is_the_servers(code: Code) -> bool {
     match code {
-        Code::Unknown | Code::DeadlineExceeded | Code::Unimplemented | Code::Internal | Code::Unavailable | Code::DataLoss => true,
+        Code::Unknown | Code::DeadlineExceeded | Code::Unimplemented | Code::Internal | Code::Unavailable | Code::DataLoss => {
+            true
+        }
         Code::Ok
         | Code::Cancelled
         | Code::InvalidArgument

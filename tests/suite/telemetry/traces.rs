@@ -4,14 +4,14 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use agentsh::encode::proto::{AckRequest, SubscribeRequest, subscribe_request};
+use agentsh::serve::grpc::event_service_client::EventServiceClient;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::Span;
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
-use agentsh::encode::proto::{AckRequest, SubscribeRequest, subscribe_request};
-use agentsh::serve::grpc::event_service_client::EventServiceClient;
 use tonic::{Request, Response, Status};
 
 use super::load::{Place, Server, get, request};
@@ -82,7 +82,11 @@ fn requests_and_commits_of_the_server_are_spans_at_its_collector() {
     assert_eq!(names, ["GET /health/live", "GET", "GET /api/v1/sessions/{id}"], "the path of a route names no span");
     let paths: Vec<_> = requests.iter().filter_map(|span| attribute(span, "url.path")).collect();
     let text = |text: &str| Value::StringValue(text.to_owned());
-    assert_eq!(paths, [text("/health/live"), text("/nothing/here"), text("/api/v1/sessions/none")], "and no query, which may hold what is secret");
+    assert_eq!(
+        paths,
+        [text("/health/live"), text("/nothing/here"), text("/api/v1/sessions/none")],
+        "and no query, which may hold what is secret"
+    );
     assert_eq!(attribute(requests[1], "http.response.status_code"), Some(Value::IntValue(404)));
     assert_eq!(attribute(requests[0], "http.request.method"), Some(text("GET")));
     assert_eq!(attribute(requests[2], "http.route"), Some(text("/api/v1/sessions/{id}")));
@@ -192,6 +196,8 @@ fn calls_over_grpc_are_spans_with_their_status_and_their_caller_as_parent() {
         let codec = tonic_prost::ProstCodec::<AckRequest, AckRequest>::default();
         any.unary(Request::new(AckRequest::default()), path, codec).await.unwrap_err();
     });
+    // Its connection goes with it.
+    drop(runtime);
     assert_eq!(server.stop(), Some(0));
 
     let spans = collector.spans();

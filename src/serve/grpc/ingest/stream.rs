@@ -234,11 +234,7 @@ impl Stream<'_> {
 
     /// Puts events into the intake on a thread that may wait. The number stays locked until that is done, also when the stream ends
     /// meanwhile. Returns the last number that is handed over.
-    async fn hand_over(
-        &self,
-        mut next: OwnedMutexGuard<u64>,
-        events: Vec<Event>,
-    ) -> Result<(u64, Option<AppendError>), Status> {
+    async fn hand_over(&self, mut next: OwnedMutexGuard<u64>, events: Vec<Event>) -> Result<(u64, Option<AppendError>), Status> {
         let channel = Arc::clone(self.parts.journal.channel());
         let counter = metrics().ingested_events.of(self.name);
         let handing = tokio::task::spawn_blocking(move || {
