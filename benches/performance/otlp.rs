@@ -26,7 +26,7 @@ const ROUNDS: usize = 3;
 pub fn run(folder: &Path) -> String {
     let folder = folder.join("otlp");
     let _ = std::fs::remove_dir_all(&folder);
-    let head = record(&folder);
+    let head = record(&folder, OPERATIONS);
     let mut text = format!(
         "Events/s of the OTLP sink from a journal of {head} events (a third each `file_open`, `policy_decision`, `file_close`) until the \
          collector has answered for the last one and the cursor is written; median of {ROUNDS} runs. The collector is in the same process \
@@ -51,11 +51,12 @@ pub fn run(folder: &Path) -> String {
     text
 }
 
-fn record(folder: &Path) -> u64 {
+/// A journal of so many operations with their decisions and ends; its head.
+pub fn record(folder: &Path, operations: u64) -> u64 {
     let journal = Journal::open(folder, &JournalConfig::default()).unwrap();
     let session = load::session(journal.channel());
     session.observe(SessionCreated::default(), None, None);
-    for number in 0..OPERATIONS {
+    for number in 0..operations {
         let verdict = session.gate(load::open(number), Some(load::actor()), None);
         session.observe(load::close(number), Some(load::actor()), Some(verdict.event));
     }
@@ -104,7 +105,7 @@ fn deliver(folder: &Path, head: u64, transport: Transport, signals: &[Signal], c
 }
 
 /// Reads requests and answers; counts bytes of bodies.
-fn http(listener: &TcpListener, count: &AtomicU64) {
+pub fn http(listener: &TcpListener, count: &AtomicU64) {
     let (stream, _) = listener.accept().unwrap();
     let mut reader = BufReader::with_capacity(256 << 10, &stream);
     let (mut line, mut body) = (String::new(), Vec::new());

@@ -227,3 +227,38 @@ impl History {
         }
     }
 }
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests {
+    use super::*;
+    use crate::journal::{Journal, JournalConfig};
+
+    #[test]
+    fn a_read_whose_asker_is_gone_has_its_turn_until_it_ends() {
+        let scratch = tempfile::tempdir().unwrap();
+        let journal = Journal::open(scratch.path(), &JournalConfig::default()).unwrap();
+        let limits = Limits { searches: 1, ..Limits::default() };
+        let history = Arc::new(History::new(journal.data_dir().journal(), limits));
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        runtime.block_on(async {
+            let (begun, begins) = tokio::sync::oneshot::channel();
+            let (go_on, waits) = std::sync::mpsc::channel::<()>();
+            let asked = Arc::clone(&history);
+            let asked = tokio::spawn(async move {
+                let read = asked.search(move |_| {
+                    begun.send(()).unwrap();
+                    waits.recv().unwrap();
+                    Ok(())
+                });
+                read.await
+            });
+            begins.await.unwrap();
+            asked.abort();
+            assert!(asked.await.is_err_and(|error| error.is_cancelled()));
+            assert_eq!(history.searches.available_permits(), 0, "it still reads");
+            go_on.send(()).unwrap();
+            history.search(|_| Ok(())).await.unwrap();
+        });
+        journal.close().unwrap();
+    }
+}

@@ -2,6 +2,8 @@
 
 use std::process::{Command, Stdio};
 
+use agentsh::event::{Kind, Layer, LayerState, Payload};
+use agentsh::journal::{Condition, DataDir, ReaderStore, StoreError};
 use agentsh::sink::parquet::ParquetConfig;
 
 use super::rig::{assert_equal_to_journal, deliver_all, files, place};
@@ -21,6 +23,23 @@ fn project(workspace: &std::path::Path) {
     let makefile = "O := $(patsubst %.c,%.o,$(wildcard *.c))\nlib.a: $(O)\n\tar rcs $@ $^\n%.o: %.c\n\tcc -Iinclude -c -o $@ $<\n\
                     clean:\n\trm -f $(O) lib.a\n";
     std::fs::write(workspace.join("Makefile"), makefile).unwrap();
+}
+
+/// Of the layers that a build is told by, those that this machine does not have, and why.
+fn absent_layers(root: &std::path::Path) -> Vec<String> {
+    let store = ReaderStore::open(&DataDir::at(root).journal()).unwrap();
+    let mut absent = Vec::new();
+    let reports = [Condition::Kinds(vec![Kind::CapabilityReport])];
+    let read = store.rows::<StoreError>(0, &reports, None, |row| {
+        if let Payload::CapabilityReport(report) = row.to_event().unwrap().event.payload {
+            let of_a_build = report.layers.into_iter().filter(|layer| matches!(layer.layer, Layer::Fuse | Layer::Exec));
+            let missing = of_a_build.filter(|layer| layer.state == LayerState::Absent);
+            absent.extend(missing.map(|layer| format!("{}: {}", layer.layer.as_str(), layer.reason.unwrap_or_default())));
+        }
+        Ok(std::ops::ControlFlow::Continue(()))
+    });
+    read.unwrap();
+    absent
 }
 
 #[test]
@@ -48,7 +67,9 @@ fn a_recorded_build_takes_fewer_than_40_bytes_an_event() {
     let config = ParquetConfig { path: Some(place.lake.clone()), ..ParquetConfig::default() };
     let events = deliver_all(&place.root, config);
     if events < 5_000 {
-        eprintln!("skipped: {test}: the workspace or programs cannot be watched here: {said}");
+        let absent = absent_layers(&place.root);
+        assert!(!absent.is_empty(), "files and programs are watched here, and a build gave {events} events only: {said}");
+        eprintln!("skipped: {test}: {}", absent.join("; "));
         return;
     }
     let bytes: u64 = files(&place.lake).iter().map(|name| place.lake.join(name).metadata().unwrap().len()).sum();

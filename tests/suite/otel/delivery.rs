@@ -92,6 +92,18 @@ pub fn carry(
     })
 }
 
+/// Sends one event again, by a sink that stands at `head`.
+pub fn again(root: &Path, config: OtlpConfig, head: u64, seq: u64) -> Result<(), DeliverError> {
+    let store = ReaderStore::open(&DataDir::at(root).journal()).unwrap();
+    let mut destination = OtlpDestination::new(config, DataDir::at(root));
+    let mut page = Page::default();
+    store.page(seq - 1, &[], 1, &mut page).unwrap();
+    runtime().block_on(async {
+        destination.resume(head).await?;
+        destination.again(&page).await
+    })
+}
+
 pub fn to_the_end(_: u64) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }

@@ -11,7 +11,7 @@ use agentsh::sink::{DeliverError, Refused};
 use tonic::Code;
 
 use super::collector::{Collector, Received, Reply};
-use super::delivery::{carry, journal, to_the_end};
+use super::delivery::{again, carry, journal, to_the_end};
 
 /// What a delivery of a small journal to this collector comes to.
 fn outcome(
@@ -202,6 +202,21 @@ fn a_span_that_is_refused_is_a_dead_letter_of_its_event() {
     assert_eq!((refused.len(), safe), (1, head));
     assert_eq!(refused[0].reason, "refused in traces: HTTP 400: bad span");
     assert_eq!(collector.spans().len(), 42);
+
+    // Sent again, it comes with its log record, and as it would have come: the same span of the same trace.
+    let whole = Collector::start(Transport::Http, |_| Reply::Take);
+    carry(folder.path(), whole.config(), 0, 1_000, to_the_end).unwrap();
+    let mended = Collector::start(Transport::Http, |_| Reply::Take);
+    again(folder.path(), mended.config(), head, refused[0].seq).unwrap();
+    let (expected, spans) = (whole.spans(), mended.spans());
+    assert_eq!(mended.seqs(), [refused[0].seq]);
+    assert_eq!(spans.iter().filter(|span| span.name == "process make").count(), 1, "{spans:?}");
+    assert!(spans.iter().all(|span| expected.contains(span)), "{spans:?}");
+    // A collector that refuses it once more says why.
+    let Err(DeliverError::Refused { refused, .. }) = again(folder.path(), collector.config(), head, refused[0].seq) else {
+        panic!("it was taken")
+    };
+    assert_eq!(refused[0].reason, "refused in traces: HTTP 400: bad span");
 }
 
 #[test]

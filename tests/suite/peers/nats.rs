@@ -141,6 +141,39 @@ fn an_event_that_is_larger_than_the_server_takes_is_a_dead_letter() {
 }
 
 #[test]
+fn a_dead_letter_is_published_again_once_the_server_takes_it() {
+    if !has_program("nats-server", "a_dead_letter_is_published_again_once_the_server_takes_it") {
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let server = NatsServer::start(&scratch.path().join("nats"), &[]);
+    let journal = journal(scratch.path(), 5);
+    let letter = agentsh::journal::DeadLetterRow {
+        sink: "nats".to_owned(),
+        seq: 2,
+        time_us: 0,
+        attempts: 1,
+        reason: "too large".to_owned(),
+    };
+    let data_dir = agentsh::journal::DataDir::at(scratch.path());
+    agentsh::journal::CursorStore::open(&data_dir).unwrap().advance("sink/nats", 4, &[letter]).unwrap();
+    let running = run(scratch.path(), "nats", config(&server), &Reports::default());
+    until("it has the sink", || data_dir.claim_reader("nats").unwrap().is_none());
+    let all = agentsh::app::dead_letters::DeadLetters::All;
+    let found = agentsh::app::dead_letters::send_again(&data_dir, "nats", &all, std::time::Duration::from_secs(30)).unwrap();
+    assert_eq!(found.delivered, [2]);
+    caught_up(scratch.path(), "nats");
+    assert!(running.end());
+    let mut sent: Vec<String> = ids(&server.messages("AGENTSH"));
+    let recorded = recorded(scratch.path());
+    let mut expected: Vec<String> = recorded.iter().filter(|(seq, _)| *seq == 2 || *seq > 4).map(|(_, id)| id.clone()).collect();
+    sent.sort();
+    expected.sort();
+    assert_eq!(sent, expected);
+    journal.close().unwrap();
+}
+
+#[test]
 fn a_subject_holds_only_what_subjects_can() {
     let check = |session: Option<&str>, expected: &str| {
         let mut event = open_event(1);

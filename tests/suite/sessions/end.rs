@@ -164,3 +164,45 @@ fn a_signal_reaches_one_command_or_all_of_a_session() {
     assert!(send("{\"signal\":0}").0.starts_with("HTTP/1.1 400"));
     assert!(send("{\"signal\":1,\"command_id\":\"c0\"}").0.starts_with("HTTP/1.1 404"));
 }
+
+#[test]
+fn a_server_that_stops_does_not_wait_for_the_grace_that_a_client_gave_before() {
+    let server = Server::start();
+    let session = server.create();
+    let deaf = "trap '' TERM; touch up; while :; do sleep 0.02; done";
+    let command = server.command("http", &session, &["sh", "-c", deaf]).spawn().unwrap();
+    until_there(&server, "up");
+    let patient = server.cli("grpc", &["session", "end"], &[session.as_str(), "--grace", "1h"]).spawn().unwrap();
+    until("the session is ending", || server.exec("grpc", &session, &["true"]).status.code() == Some(125));
+    let (place, status) = server.stop();
+    assert!(status.success());
+    assert_eq!(command.wait_with_output().unwrap().status.code(), Some(137));
+    patient.wait_with_output().unwrap();
+    assert!(ends(&place).iter().any(|(id, ended)| *id == session && ended.reason == "ended"), "its end is on record");
+    assert_eq!(std::fs::read_dir(place.data().join("intakes")).unwrap().count(), 0, "the journal was closed");
+    place.check_whole();
+}
+
+#[test]
+fn a_timeout_of_nothing_is_never_and_a_grace_of_nothing_kills_at_once_over_both_transports() {
+    let server = Server::start_with(&[("AGENTSH_SESSIONS__HARD_TIMEOUT", "2h"), ("AGENTSH_SESSIONS__GRACE", "10m")]);
+    for transport in TRANSPORTS {
+        let create = |options: &[&str]| {
+            let output = server.cli(transport, &["session", "create"], options).output().unwrap();
+            assert!(output.status.success(), "{}", text(&output.stderr));
+            text(&output.stdout).trim().to_owned()
+        };
+        let never = server.info(&create(&["--idle-timeout", "0s", "--hard-timeout", "0s"]));
+        assert_eq!((&never["idle_timeout_ms"], &never["hard_timeout_ms"]), (&0.into(), &0.into()), "{transport}");
+        let usual = server.info(&create(&[]));
+        assert_eq!((&usual["idle_timeout_ms"], &usual["hard_timeout_ms"]), (&1_800_000.into(), &7_200_000.into()));
+        let session = create(&[]);
+        let mark = format!("deaf-{transport}");
+        let deaf = format!("trap '' TERM; touch {mark}; while :; do sleep 0.02; done");
+        let command = server.command(transport, &session, &["sh", "-c", &deaf]).spawn().unwrap();
+        until_there(&server, &mark);
+        let ended = server.cli(transport, &["session", "end"], &[session.as_str(), "--grace", "0s"]).output().unwrap();
+        assert!(ended.status.success(), "{}", text(&ended.stderr));
+        assert_eq!(command.wait_with_output().unwrap().status.code(), Some(137), "{transport}");
+    }
+}

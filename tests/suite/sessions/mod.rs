@@ -1,5 +1,6 @@
 //! Sessions on the server, and commands in them over gRPC and HTTP.
 
+mod attended;
 mod confined;
 mod curl;
 mod end;
@@ -8,4 +9,5 @@ mod refused;
 mod rig;
 mod shared;
 mod streams;
+mod tls;
 mod users;

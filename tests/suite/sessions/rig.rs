@@ -53,7 +53,8 @@ impl Server {
             let line = lines.next().expect("the server says where it listens").unwrap();
             line.strip_prefix(&format!("listening on {scheme}://")).expect(scheme).to_owned()
         };
-        let (http, grpc) = (line("http"), line("grpc"));
+        let tls = settings.iter().any(|(name, _)| *name == "AGENTSH_SERVER__GRPC__TLS__CERT");
+        let (http, grpc) = (line("http"), line(if tls { "grpcs" } else { "grpc" }));
         Self { place, child, http, grpc, as_nobody }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use agentsh::app::dead_letters::{DeadLetters, purge, send_again};
 use agentsh::journal::{CursorStore, DataDir, Journal};
 use agentsh::sink::jsonl::Compression;
-use agentsh::sink::{DeliverError, Refused};
+use agentsh::sink::{DeliverError, Deliverer, Refused};
 
 use super::jsonl;
 use super::rig::*;
@@ -37,6 +37,13 @@ fn with_dead_letters(root: &Path) -> (Journal, Memory) {
     (journal, memory)
 }
 
+/// A sink that runs, and is known to.
+fn running(root: &Path, memory: &Memory, reports: &Reports) -> Deliverer {
+    let sink = start("memory", memory.clone(), delivery(root, reports));
+    until("it has the sink", || DataDir::at(root).claim_reader("memory").unwrap().is_none());
+    sink
+}
+
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[test]
@@ -44,7 +51,7 @@ fn what_is_asked_for_is_sent_once_more_and_is_no_dead_letter_any_more() {
     let scratch = tempfile::tempdir().unwrap();
     let (root, (journal, memory)) = (scratch.path(), with_dead_letters(scratch.path()));
     let before = memory.taken();
-    let sink = start("memory", memory.clone(), delivery(root, &Reports::default()));
+    let sink = running(root, &memory, &Reports::default());
     // New events go on meanwhile.
     let found = std::thread::scope(|scope| {
         scope.spawn(|| record(&journal, 20, 30));
@@ -69,7 +76,7 @@ fn what_is_refused_again_stays_with_the_new_reason_and_a_peer_that_does_not_answ
         state.answers_again.extend([refused(&[3], "still too large"), unavailable("connection refused"), unavailable("reset")]);
     });
     let reports = Reports::default();
-    let sink = start("memory", memory.clone(), delivery(root, &reports));
+    let sink = running(root, &memory, &reports);
     let found = send_again(&DataDir::at(root), "memory", &DeadLetters::All, PATIENCE).unwrap();
     let reasons = [(3, "still too large"), (5, "connection refused"), (7, "reset")].map(|(seq, reason)| (seq, reason.to_owned()));
     assert_eq!(found.refused, reasons);

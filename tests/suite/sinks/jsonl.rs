@@ -218,6 +218,23 @@ fn a_file_that_holds_something_else_is_not_touched() {
 }
 
 #[test]
+fn a_large_file_without_a_line_is_not_read_into_memory_and_not_touched() {
+    const LENGTH: u64 = 200 << 20;
+    let scratch = tempfile::tempdir().unwrap();
+    let (root, path) = (scratch.path().join("data"), scratch.path().join("events.jsonl"));
+    let journal = journal(&root, 3);
+    // With a hole, so that it takes no room.
+    fs::File::create(&path).unwrap().set_len(LENGTH).unwrap();
+    let reports = Reports::default();
+    let running = start("jsonl", sink(&root, &config(&path, Compression::None)), delivery(&root, &reports));
+    until("the stall is told", || !reports.stalls().is_empty());
+    assert!(reports.stalls()[0].contains("which none of an event has"), "{:?}", reports.stalls());
+    assert_eq!(fs::metadata(&path).unwrap().len(), LENGTH);
+    assert!(running.end());
+    journal.close().unwrap();
+}
+
+#[test]
 fn a_damaged_member_is_not_cut_off() {
     for compression in [Compression::Gzip, Compression::Zstd] {
         let scratch = tempfile::tempdir().unwrap();

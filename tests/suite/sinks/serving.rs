@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use agentsh::event::Kind;
 use nix::sys::signal::{Signal, kill};
@@ -179,5 +181,75 @@ fn a_sink_that_is_switched_on_without_its_place_is_refused_with_the_key() {
     check("nats: { enabled: true, servers: [] }", "sinks.nats.servers");
     check("nats: { enabled: true, subject_prefix: \"a.*\" }", "sinks.nats.subject_prefix");
     check("delivery: { page_events: 0 }", "sinks.delivery.page_events");
+    // Without a wait it would be tried without end.
+    check("delivery: { retry_initial: 0s }", "sinks.delivery.retry_initial");
+    check("delivery: { retry_max: 0s }", "sinks.delivery.retry_max");
     check("jsonl: { events: { families: [files] } }", "did you mean `file`?");
+}
+
+fn ran(root: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = agentsh(root).args(arguments).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn dead_letters_are_sent_again_and_dropped_from_the_command_line_beside_a_server_and_without_one() {
+    let scratch = tempfile::tempdir().unwrap();
+    let root = scratch.path().join("data");
+    let journal = journal(&root, 8);
+    let takes = Arc::new(AtomicU64::new(0));
+    let peer = Peer::start({
+        let takes = Arc::clone(&takes);
+        move |request| {
+            let bad = |seq: u64| (3..=5).contains(&seq) && seq > takes.load(Ordering::Relaxed);
+            if request.events().iter().any(|(seq, _)| bad(*seq)) { Reply::with(422, "", "no") } else { Reply::status(200) }
+        }
+    });
+    let config = scratch.path().join("config.yaml");
+    std::fs::write(&config, format!("sinks:\n  webhook: {{ enabled: true, url: \"{}\" }}\n", peer.url())).unwrap();
+    let server = Server::start(&root, &config);
+    until("three are refused", || dead_letters(&root, "webhook").len() == 3);
+
+    let refused = ran(&root, &["sinks", "retry", "webhook", "--seq", "4", "--wait", "30s"]);
+    assert_eq!(refused, (Some(1), "seq 4: HTTP 422: no\n0 delivered, 1 refused again\n".to_owned(), String::new()));
+    takes.store(4, Ordering::Relaxed);
+    let (code, said, _) = ran(&root, &["sinks", "retry", "webhook", "--all", "--json", "--wait", "30s"]);
+    let said: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, &said["delivered"], &said["running"]), (Some(1), &serde_json::json!([3, 4]), &Value::Bool(true)));
+    assert_eq!(said["refused"], serde_json::json!([{"seq": 5, "reason": "HTTP 422: no"}]));
+    assert_eq!(peer.events().iter().filter(|(seq, _)| *seq == 4).count(), 1, "it was taken once");
+    server.terminate();
+
+    let (code, said, _) = ran(&root, &["sinks", "retry", "webhook", "--all"]);
+    assert_eq!(
+        (code, said.as_str()),
+        (Some(0), "1 will be sent by the next `agentsh server` that runs webhook; none does now\n")
+    );
+    assert!(printed(&root, &["sinks", "dead-letters"]).contains("to be sent again; before: HTTP 422: no"));
+    let (code, _, said) = ran(&root, &["sinks", "purge", "webhook", "--seq", "4"]);
+    assert!(code == Some(125) && said.contains("`webhook` has no dead letter at seq 4"), "{said}");
+    assert_eq!(printed(&root, &["sinks", "purge", "webhook", "--seq", "5"]), "1 dropped; the events stay in the journal\n");
+    assert_eq!(printed(&root, &["sinks", "retry", "webhook", "--all"]), "webhook has no dead letters\n");
+    assert!(printed(&root, &["events", "--after", "4", "--limit", "1", "--format", "jsonl"]).starts_with("{\"seq\":5,"));
+    for subcommand in ["retry", "purge"] {
+        let (code, _, said) = ran(&root, &["sinks", subcommand, "webhook"]);
+        assert!(code == Some(125) && said.contains("--seq <N>") && said.contains("--all"), "which ones must be said: {said}");
+    }
+    journal.close().unwrap();
+}
+
+#[test]
+fn where_no_sink_has_delivered_it_is_said_what_to_do() {
+    let scratch = tempfile::tempdir().unwrap();
+    let root = scratch.path().join("data");
+    journal(&root, 1).close().unwrap();
+    let (code, printed, said) = ran(&root, &["sinks", "list"]);
+    assert_eq!((code, printed.as_str()), (Some(0), ""));
+    assert!(said.starts_with("no sink is configured: ") && said.contains("agentsh server"), "{said}");
+    assert_eq!(ran(&root, &["sinks", "list", "--json"]).1, "[]\n");
+    let config = scratch.path().join("config.yaml");
+    std::fs::write(&config, "sinks:\n  jsonl: { enabled: true, path: /tmp/events.jsonl }\n").unwrap();
+    let (_, _, said) = ran(&root, &["--config", config.to_str().unwrap(), "sinks", "list"]);
+    assert!(said.starts_with("jsonl: switched on, and has delivered nothing yet"), "{said}");
 }

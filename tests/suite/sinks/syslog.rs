@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use std::time::Duration;
+
+use agentsh::app::dead_letters::{DeadLetters, send_again};
 use agentsh::event::{JournaledEvent, Seq, SessionId, Severity};
 use agentsh::runtime::units::Millis;
 use agentsh::sink::syslog::{Facility, SyslogConfig, SyslogSink, message};
@@ -201,6 +204,15 @@ fn a_message_that_is_too_long_is_a_dead_letter() {
     let letters = dead_letters(scratch.path(), "syslog");
     assert_eq!(letters.iter().map(|letter| letter.seq).collect::<Vec<_>>(), [4]);
     until("the rest arrives", || receiver.events().iter().map(|(seq, _)| *seq).collect::<Vec<_>>() == [1, 2, 3, 5]);
+    // Once more may be sent it can be sent again, and says nothing of the events around it.
+    let running = run(scratch.path(), config(&receiver), &Reports::default());
+    let (data_dir, all) = (agentsh::journal::DataDir::at(scratch.path()), DeadLetters::All);
+    until("it has the sink", || data_dir.claim_reader("syslog").unwrap().is_none());
+    let found = send_again(&data_dir, "syslog", &all, Duration::from_secs(30)).unwrap();
+    assert_eq!((found.delivered.as_slice(), cursor(scratch.path(), "syslog")), (&[4][..], 5), "{found:?}");
+    until("it arrives", || receiver.events().last().is_some_and(|(seq, _)| *seq == 4));
+    assert!(running.end());
+    assert_eq!(cursor(scratch.path(), "syslog"), head(scratch.path()));
     journal.close().unwrap();
 }
 

@@ -196,6 +196,8 @@ fn calls_over_grpc_are_spans_with_their_status_and_their_caller_as_parent() {
         let codec = tonic_prost::ProstCodec::<AckRequest, AckRequest>::default();
         any.unary(Request::new(AckRequest::default()), path, codec).await.unwrap_err();
     });
+    // Its connection goes with it.
+    drop(runtime);
     assert_eq!(server.stop(), Some(0));
 
     let spans = collector.spans();
