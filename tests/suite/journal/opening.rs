@@ -79,10 +79,12 @@ fn a_journal_of_a_newer_version_is_refused_and_not_touched() {
     let journal = open(&root);
     journal.channel().publish(&open_event(1));
     journal.close().unwrap();
+    let own: i64 = sqlite3(&root.join("journal.db"), "PRAGMA user_version").trim().parse().unwrap();
     sqlite3(&root.join("journal.db"), "PRAGMA user_version = 99; PRAGMA journal_mode = DELETE");
+    let says = format!("written by a newer agentsh (journal version 99, this one reads up to {own})");
     for error in refused(&root) {
-        assert!(matches!(error, JournalError::Newer { found: 99, known: 3, .. }), "{error}");
-        assert!(error.to_string().contains("written by a newer agentsh (journal version 99, this one reads up to 3)"), "{error}");
+        assert!(matches!(error, JournalError::Newer { found: 99, known, .. } if known == own), "{error}");
+        assert!(error.to_string().contains(&says), "{error}");
     }
 }
 
