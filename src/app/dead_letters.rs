@@ -21,6 +21,12 @@ pub enum DeadLetterError {
     /// The journal cannot be read or written.
     #[error("the dead letters cannot be read or written: {0}")]
     Store(#[from] StoreError),
+    /// No sink has that name, and none had.
+    #[error("there is no sink `{sink}`: there are {}", crate::sink::NAMES.join(", "))]
+    NoSink {
+        /// The name.
+        sink: String,
+    },
     /// Some of the events are no dead letters of the sink.
     #[error("`{sink}` has no dead letter {}: `agentsh sinks dead-letters {sink}` lists those that it has", listed(seqs))]
     None {
@@ -82,8 +88,11 @@ pub fn purge(data_dir: &DataDir, sink: &str, which: &DeadLetters) -> Result<Vec<
 
 /// Refuses what is no dead letter: a slip of the finger must not look as if something had been done.
 fn check(reader: &ReaderStore, sink: &str, which: &DeadLetters) -> Result<(), DeadLetterError> {
-    let DeadLetters::Of(chosen) = which else { return Ok(()) };
     let there: BTreeSet<u64> = reader.dead_letters(Some(sink), u64::MAX)?.into_iter().map(|letter| letter.seq).collect();
+    if there.is_empty() && !crate::sink::NAMES.contains(&sink) {
+        return Err(DeadLetterError::NoSink { sink: sink.to_owned() });
+    }
+    let DeadLetters::Of(chosen) = which else { return Ok(()) };
     let seqs: Vec<u64> = chosen.iter().copied().filter(|seq| !there.contains(seq)).collect();
     if seqs.is_empty() { Ok(()) } else { Err(DeadLetterError::None { sink: sink.to_owned(), seqs }) }
 }

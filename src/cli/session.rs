@@ -100,7 +100,9 @@ pub(super) fn run(
     environment: &Environment,
     out: &mut Output<'_>,
 ) -> anyhow::Result<Exit> {
-    let client = |server: &ServerArgument| app::connect(&Server { address: server.server.clone() }, config, environment);
+    let client = |server: &ServerArgument| {
+        app::connect(&Server { address: server.server.clone() }, config, environment).map_err(|error| anyhow::anyhow!("{error}"))
+    };
     match command {
         SessionCommand::Create(arguments) => {
             let here = std::env::current_dir()?;

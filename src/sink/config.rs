@@ -35,6 +35,9 @@ pub struct SinksConfig {
     pub otlp: OtlpConfig,
 }
 
+/// The names of the sinks, in the order of [`SinksConfig`].
+pub const NAMES: [&str; 6] = ["jsonl", "webhook", "syslog", "nats", "parquet", "otlp"];
+
 /// Section `sinks.delivery`: how the loop reads, retries and keeps its place; the same for every sink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -149,15 +152,15 @@ impl SinksConfig {
     /// Those that are switched on, by name.
     #[must_use]
     pub fn enabled(&self) -> Vec<&'static str> {
-        let all = [
-            ("jsonl", self.jsonl.enabled),
-            ("webhook", self.webhook.enabled),
-            ("syslog", self.syslog.enabled),
-            ("nats", self.nats.enabled),
-            ("parquet", self.parquet.enabled),
-            ("otlp", self.otlp.enabled),
+        let on = [
+            self.jsonl.enabled,
+            self.webhook.enabled,
+            self.syslog.enabled,
+            self.nats.enabled,
+            self.parquet.enabled,
+            self.otlp.enabled,
         ];
-        all.into_iter().filter(|(_, on)| *on).map(|(name, _)| name).collect()
+        NAMES.into_iter().zip(on).filter(|(_, on)| *on).map(|(name, _)| name).collect()
     }
 
     /// Paths by their keys, to be made absolute.

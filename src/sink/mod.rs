@@ -20,7 +20,7 @@ mod utc;
 pub mod webhook;
 
 pub use batch::{Answer, Readable, by_halves, readable};
-pub use config::{DeliveryConfig, Range, SelectionConfig, SinksConfig, Start};
+pub use config::{DeliveryConfig, NAMES, Range, SelectionConfig, SinksConfig, Start};
 pub use deliver::{DeliverStartError, Deliverer, Delivery, Report, Step};
 pub use destination::{DeliverError, Destination, Flush, Refused};
 pub use secret::{Secret, secret};

@@ -9,7 +9,9 @@ use super::role::Roles;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unauthorized {
     /// No key was given, and no certificate that is known.
-    #[error("a key is needed: send it as `x-api-key`; `agentsh keys create` makes one")]
+    #[error(
+        "a key is needed: send it as `x-api-key` (agentsh itself takes it from AGENTSH_API_KEY); `agentsh keys create` makes one"
+    )]
     NoKey,
     /// The key is none of the file's, or was revoked.
     #[error("the key is not known or was revoked: `agentsh keys list` shows those that are")]

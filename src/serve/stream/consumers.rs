@@ -354,6 +354,7 @@ fn check_owner(row: &ConsumerRow, asker: &Asker) -> Result<(), StreamsError> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests {
     use super::*;
     use crate::serve::stream::Limits;

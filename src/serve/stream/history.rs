@@ -229,6 +229,7 @@ impl History {
 }
 
 #[cfg(all(test, not(feature = "shuttle")))]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests {
     use super::*;
     use crate::journal::{Journal, JournalConfig};

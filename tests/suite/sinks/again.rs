@@ -146,7 +146,9 @@ fn an_event_that_is_no_dead_letter_of_the_sink_is_refused_and_nothing_is_asked_f
     let said = send_again(&DataDir::at(root), "memory", &which, PATIENCE).unwrap_err().to_string();
     assert!(said.starts_with("`memory` has no dead letter at seq 4, 99:"), "{said}");
     assert!(purge(&DataDir::at(root), "memory", &which).is_err());
-    assert!(purge(&DataDir::at(root), "other", &DeadLetters::Of(vec![3])).is_err());
+    let said = purge(&DataDir::at(root), "webhok", &DeadLetters::All).unwrap_err().to_string();
+    assert_eq!(said, "there is no sink `webhok`: there are jsonl, webhook, syslog, nats, parquet, otlp");
+    assert_eq!(purge(&DataDir::at(root), "webhook", &DeadLetters::All).unwrap(), Vec::<u64>::new());
     assert_eq!((store(root).next_asked("memory", 0).unwrap(), letters(root)), (None, vec![3, 5, 7]));
     journal.close().unwrap();
 }
