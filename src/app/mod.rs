@@ -8,6 +8,8 @@ mod connect;
 pub mod demo;
 mod error;
 pub mod health;
+pub mod import;
+mod import_session;
 pub mod journal;
 pub mod keys;
 mod lease;
