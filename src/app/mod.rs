@@ -9,6 +9,8 @@ pub mod dead_letters;
 pub mod demo;
 mod error;
 pub mod health;
+pub mod import;
+mod import_session;
 pub mod journal;
 pub mod keys;
 mod lease;

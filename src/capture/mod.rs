@@ -7,5 +7,6 @@ pub mod actor;
 pub mod attribution;
 pub mod exec;
 pub mod fuse;
+pub mod import;
 pub mod probe;
 pub mod proxy;

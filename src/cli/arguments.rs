@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::doctor::DoctorArgs;
 use super::events::EventsArgs;
 use super::exec::ExecArguments;
+use super::import::ImportArguments;
 use super::journal::JournalCommand;
 use super::keys::KeysCommand;
 use super::policy::PolicyCommand;
@@ -36,6 +37,8 @@ pub(super) enum Command {
     Demo,
     /// Print recorded events: filters, formats, --follow
     Events(Box<EventsArgs>),
+    /// Put evidence of other systems into the journal: Windows, macOS, auditd, JSON lines
+    Import(ImportArguments),
     /// Check that the journal is whole, and name the seq if it is not
     Verify(VerifyArgs),
     /// Test what works on this machine, and say how to get the rest

@@ -10,6 +10,7 @@ mod dispatch;
 pub mod doctor;
 pub mod events;
 mod exec;
+mod import;
 pub mod journal;
 pub mod keys;
 pub mod output;

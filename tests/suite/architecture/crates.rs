@@ -17,7 +17,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("crc32fast", &["src/channel/"]),
     ("ed25519_dalek", &["src/journal/"]),
     ("evtx", &["src/capture/import"]),
-    ("flate2", &["src/sink/jsonl", "src/sink/otlp", "src/sink/webhook"]),
+    ("flate2", &["src/capture/import", "src/sink/jsonl", "src/sink/otlp", "src/sink/webhook"]),
     ("fuser", &["src/capture/fuse/"]),
     ("futures_util", &["src/serve/", "src/sink/"]),
     ("getrandom", &["src/runtime/"]),

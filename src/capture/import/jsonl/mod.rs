@@ -1,0 +1,6 @@
+//! JSON lines: events of agentsh as `agentsh events --format jsonl` prints them, and Sysmon's events.
+
+mod ours;
+mod reader;
+
+pub(super) use reader::JsonlReader;
