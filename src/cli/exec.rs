@@ -95,6 +95,9 @@ pub(super) fn run(arguments: &ExecArguments, context: Context) -> anyhow::Result
         }
         // Whoever read the output has closed it: the command was ended, as a closed pipe would have.
         Err(ClientError::Output { source }) if source.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::from(128 + 13)),
+        Err(error @ ClientError::Broken { .. }) => {
+            Err(anyhow::anyhow!("{error}: the command was ended; `agentsh session list` shows its session"))
+        }
         Err(error) => Err(error.into()),
     }
 }

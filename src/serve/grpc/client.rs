@@ -31,6 +31,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// The server over gRPC.
 pub struct GrpcClient {
     server: String,
+    tls: bool,
     channel: Channel,
     key: Option<MetadataValue<Ascii>>,
     runtime: Runtime,
@@ -64,7 +65,7 @@ impl GrpcClient {
             })?;
         }
         let channel = runtime.block_on(endpoint.connect()).map_err(|error| not_tls(&error))?;
-        Ok(Self { server: address.to_owned(), channel, key, runtime })
+        Ok(Self { server: address.to_owned(), tls: tls.is_some(), channel, key, runtime })
     }
 
     fn request<T>(&self, message: T) -> Request<T> {
@@ -86,10 +87,18 @@ impl GrpcClient {
             Some(source) => match client_tls::explain(source) {
                 // A server says only now that it does not accept our certificate (TLS 1.3).
                 Some(reason) => ClientError::Tls { server: self.server.clone(), reason },
-                None => ClientError::Broken { source: std::io::Error::other(cause(source)) },
+                None => self.broken(&cause(source)),
             },
             None => ClientError::Refused { reason: status.message().to_owned() },
         }
+    }
+
+    fn broken(&self, said: &str) -> ClientError {
+        // What a server of TLS answers to clear text, read as a frame of HTTP/2.
+        if !self.tls && said.contains("frame with invalid size") {
+            return self.strange(&format!("{said}; if it speaks TLS, set client.tls.ca_file or client.tls.enabled: true"));
+        }
+        ClientError::Broken { source: std::io::Error::other(said.to_owned()) }
     }
 
     fn session(&self, session: Option<Session>) -> Result<SessionInfo, ClientError> {

@@ -41,7 +41,7 @@ pub(super) fn settings(config: &ClientTlsConfig, server: &str) -> Result<Setting
 
 /// What TLS says is wrong, and what to do about it; `None` where it is not TLS that failed.
 pub(super) fn explain(error: &(dyn Error + 'static)) -> Option<String> {
-    let said = find(error)?;
+    let Some(said) = find(error) else { return alert(error) };
     let what_to_do = match said {
         rustls::Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
@@ -53,9 +53,7 @@ pub(super) fn explain(error: &(dyn Error + 'static)) -> Option<String> {
             | CertificateError::NotValidYetContext { .. },
         ) => "renew its certificate, or set the clock of this machine",
         rustls::Error::InvalidCertificate(_) => "set client.tls.ca_file to the authority that has signed its certificate",
-        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
-            "it asks for a certificate: set client.tls.cert_file and client.tls.key_file"
-        }
+        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => SHOW_ONE,
         rustls::Error::AlertReceived(
             AlertDescription::UnknownCA
             | AlertDescription::DecryptError
@@ -69,6 +67,23 @@ pub(super) fn explain(error: &(dyn Error + 'static)) -> Option<String> {
         _ => return Some(said.to_string()),
     };
     Some(format!("{said}: {what_to_do}"))
+}
+
+/// What to do where the server asks for a certificate and gets none.
+const SHOW_ONE: &str = "it asks for a certificate: set client.tls.cert_file and client.tls.key_file";
+
+/// The same for the server's word that comes only with the first call (TLS 1.3). HTTP/2's errors keep that of their stream to themselves, but
+/// for its text.
+fn alert(error: &(dyn Error + 'static)) -> Option<String> {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    let text = innermost.to_string();
+    let (_, alert) = text.split_once("received fatal alert: ")?;
+    let what_to_do =
+        if alert == "CertificateRequired" { SHOW_ONE } else { "it does not accept the certificate of client.tls.cert_file" };
+    Some(format!("received fatal alert: {alert}: {what_to_do}"))
 }
 
 /// The word of TLS among the causes of an error.

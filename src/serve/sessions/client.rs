@@ -24,9 +24,7 @@ pub enum ClientError {
         reason: String,
     },
     /// The connection ended before the answer did.
-    #[error(
-        "the connection to the server ended early: {source}: the command was ended; `agentsh session list` shows its session"
-    )]
+    #[error("the connection to the server ended early: {source}")]
     Broken {
         /// What the system said.
         source: io::Error,
