@@ -227,6 +227,20 @@ impl<'a> Columns<'a> {
         Ok((columns, reader.rest))
     }
 
+    /// Reads when a frame's event was seen, and its kind, and nothing behind them.
+    ///
+    /// # Errors
+    /// [`DecodeError`] when the bytes do not start with a frame.
+    pub fn time_and_kind(frame: &'a [u8]) -> Result<(i64, &'a str), DecodeError> {
+        let mut reader = FrameReader { rest: frame };
+        reader.blob("id")?;
+        let time_us = reader.integer("time_us")?.ok_or(DecodeError::Value { column: "time_us" })?;
+        reader.skip("session_id")?;
+        reader.skip("command_id")?;
+        reader.skip("cause")?;
+        Ok((time_us, reader.text("kind")?.ok_or(DecodeError::Value { column: "kind" })?))
+    }
+
     /// Appends the frame that these columns are; the inverse of [`Columns::parse`].
     pub fn write(&self, out: &mut Vec<u8>) {
         put_blob(out, self.id);
@@ -342,6 +356,14 @@ impl<'a> FrameReader<'a> {
             return Ok(None);
         }
         std::str::from_utf8(self.sized(column)?).map(Some).map_err(|_| DecodeError::Value { column })
+    }
+
+    /// Passes over a text or a blob.
+    fn skip(&mut self, column: &'static str) -> Result<(), DecodeError> {
+        if self.array::<1>(column)? != [NULL] {
+            self.sized(column)?;
+        }
+        Ok(())
     }
 
     fn blob(&mut self, column: &'static str) -> Result<Option<&'a [u8]>, DecodeError> {

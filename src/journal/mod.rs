@@ -37,6 +37,6 @@ pub use open::Journal;
 pub use rebuild::rebuild;
 pub use sqlite::{
     CheckpointRow, Condition, ConsumerChange, ConsumerRow, ConsumerStore, CursorRow, CursorStore, DeadLetterRow, DeadLetters,
-    DecidedCount, IntakeRow, JournalRow, Page, ReaderPlace, ReaderStore, SensorRow, SessionRow,
+    DecidedCount, FrameRow, IntakeRow, JournalRow, Page, ReaderPlace, ReaderStore, SensorRow, SessionRow,
 };
 pub use verify::{Finding, Verification, verify};

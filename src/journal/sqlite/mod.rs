@@ -26,6 +26,6 @@ pub(crate) use intakes::{IntakeProgress, IntakeState, Undeclared};
 pub(crate) use migrate::{check_before_touching, is_own_trigger};
 pub use read::{CheckpointRow, IntakeRow, ReaderStore, SessionRow};
 pub(crate) use row::UnreadableRow;
-pub use row::{JournalRow, Page};
+pub use row::{FrameRow, JournalRow, Page};
 pub use sensors::SensorRow;
 pub use totals::{DecidedCount, ReaderPlace};

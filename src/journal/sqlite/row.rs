@@ -34,6 +34,17 @@ impl JournalRow<'_> {
     }
 }
 
+/// A row whose columns nobody has looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameRow<'r> {
+    /// Position.
+    pub seq: u64,
+    /// The columns as a frame: see `encode::stored`.
+    pub frame: &'r [u8],
+    /// Hash of the leaf, as stored.
+    pub leaf: &'r [u8],
+}
+
 /// A row that holds what no recorder writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct UnreadableRow {
@@ -127,6 +138,22 @@ impl Page {
         self.rows().map(|row| row.map_err(|UnreadableRow { seq, what }| StoreError::Damaged(format!("seq {seq}: {what}"))))
     }
 
+    /// The rows, in order, as frames.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] in place of a row that holds what no recorder writes.
+    pub fn frames(&self) -> impl Iterator<Item = Result<FrameRow<'_>, StoreError>> {
+        self.rows.iter().map(|entry| match &entry.unreadable {
+            Some(what) => Err(StoreError::Damaged(format!("seq {}: {what}", entry.seq))),
+            None => Ok(self.frame(entry)),
+        })
+    }
+
+    fn frame(&self, entry: &Entry) -> FrameRow<'_> {
+        let part = |range| self.bytes.get(range).unwrap_or_default();
+        FrameRow { seq: entry.seq, frame: part(entry.frame..entry.end), leaf: part(entry.leaf..entry.frame) }
+    }
+
     /// `seq` of each row, also of one that cannot be read.
     pub fn seqs(&self) -> impl Iterator<Item = u64> {
         self.rows.iter().map(|entry| entry.seq)
@@ -151,8 +178,7 @@ impl Page {
             if let Some(what) = &entry.unreadable {
                 return Err(unreadable(what.clone()));
             }
-            let leaf = self.bytes.get(entry.leaf..entry.frame).unwrap_or_default();
-            let frame = self.bytes.get(entry.frame..entry.end).unwrap_or_default();
+            let FrameRow { frame, leaf, .. } = self.frame(entry);
             let (columns, _rest) = Columns::parse(frame).map_err(|error| unreadable(error.to_string()))?;
             Ok(JournalRow { seq: entry.seq, columns, frame, leaf })
         })

@@ -51,7 +51,7 @@ impl Default for ParquetConfig {
             row_group_rows: 131_072,
             compact_below: 4 << 20,
             compact_files: 8,
-            zstd_level: 3,
+            zstd_level: 1,
             leaves: false,
         }
     }

@@ -12,8 +12,9 @@ use super::reader::LakeFile;
 use super::sealing::Sealing;
 use super::step::{Step, Steps};
 use super::store::Store;
+use crate::encode::stored::Columns;
 use crate::event::Kind;
-use crate::journal::{DataDir, Frontier, Hash, JournalRow, Page, ReaderStore, StoreError};
+use crate::journal::{DataDir, FrameRow, Frontier, Hash, Page, ReaderStore, StoreError};
 use crate::runtime::clock;
 use crate::sink::{DeliverError, Destination, Flush};
 
@@ -131,7 +132,7 @@ impl ParquetDestination {
     }
 
     async fn take_rows(&mut self, page: &Page) -> Result<(), LakeError> {
-        for row in page.iter() {
+        for row in page.frames() {
             let row = row?;
             let Some(lake) = &self.lake else { return Ok(()) };
             if row.seq <= lake.taken {
@@ -140,29 +141,31 @@ impl ParquetDestination {
             if row.seq > lake.taken + 1 {
                 return Err(LakeError::Hole { from: lake.taken + 1, to: row.seq - 1 });
             }
-            let date = Date::of(row.columns.time_us);
+            let (time_us, kind) =
+                Columns::time_and_kind(row.frame).map_err(|error| StoreError::Damaged(format!("seq {}: {error}", row.seq)))?;
+            let date = Date::of(time_us);
             let ends = |gathering: &Gathering| gathering.planned.is_none() && gathering.file.date() < date;
             if lake.gathering.as_ref().is_some_and(|gathering| ends(gathering) || self.is_full(gathering)) {
                 self.seal().await?;
             }
-            self.add(&row)?;
+            self.add(&row, time_us, kind)?;
         }
         Ok(())
     }
 
-    fn add(&mut self, row: &JournalRow<'_>) -> Result<(), LakeError> {
+    fn add(&mut self, row: &FrameRow<'_>, time_us: i64, kind: &str) -> Result<(), LakeError> {
         let Some(lake) = &mut self.lake else { return Ok(()) };
         let gathering = match &mut lake.gathering {
             Some(gathering) => gathering,
             None => {
-                let file = FileBuilder::new(&self.config, &lake.journal_id, row.seq, row.columns.time_us, lake.tree.take())?;
+                let file = FileBuilder::new(&self.config, &lake.journal_id, row.seq, time_us, lake.tree.take())?;
                 let planned = lake.planned.take();
                 lake.gathering.insert(Gathering { file, since: (self.clock)(), session_ended: None, planned })
             }
         };
         let leaf = Hash::try_from(row.leaf).map_err(|_| StoreError::Damaged(format!("seq {}: the leaf is no hash", row.seq)))?;
         gathering.file.push(row.frame, &leaf)?;
-        if row.columns.kind == Kind::SessionEnded.as_str() {
+        if kind == Kind::SessionEnded.as_str() {
             gathering.session_ended.get_or_insert((self.clock)());
         }
         lake.taken = row.seq;
