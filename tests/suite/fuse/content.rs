@@ -13,7 +13,7 @@ use nix::sys::statvfs::statvfs;
 use nix::sys::time::TimeSpec;
 use nix::unistd::{Whence, lseek};
 
-use super::rig::{Rig, Wish, rig, rig_with};
+use super::rig::{Rig, Wish, once_written, rig, rig_with};
 use super::xattrs;
 
 #[test]
@@ -193,10 +193,10 @@ with open(sys.argv[1], 'r+b') as file:
 fn a_program_in_the_workspace_runs() {
     let Some(rig) = rig() else { return };
     fs::copy("/bin/true", rig.at("program")).unwrap();
-    assert!(Command::new(rig.at("program")).status().unwrap().success());
+    assert!(once_written(|| Command::new(rig.at("program")).status()).success());
     fs::write(rig.at("script"), "#!/bin/sh\ntest \"$(cat)\" = fed\n").unwrap();
     fs::set_permissions(rig.at("script"), fs::Permissions::from_mode(0o755)).unwrap();
-    let mut child = Command::new(rig.at("script")).stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let mut child = once_written(|| Command::new(rig.at("script")).stdin(std::process::Stdio::piped()).spawn());
     child.stdin.take().unwrap().write_all(b"fed").unwrap();
     assert!(child.wait().unwrap().success());
     rig.record.take_settled();

@@ -26,7 +26,7 @@ use nix::sys::statvfs::statvfs;
 use nix::unistd::{getegid, geteuid};
 
 use super::record::{Record, line};
-use super::rig::path_descriptor;
+use super::rig::{once_written, path_descriptor};
 
 /// Where a test that runs as an ordinary user finds a device that it may open.
 const DEVICE_VARIABLE: &str = "AGENTSH_TEST_FUSE_DEVICE";
@@ -212,15 +212,10 @@ fn an_ordinary_user_records_in_a_user_namespace() {
         fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
     }
     let name = "fuse::namespaces::an_ordinary_user_records_in_a_user_namespace";
-    let output = Command::new(&program)
-        .args([name, "--exact", "--nocapture"])
-        .uid(uid)
-        .gid(gid)
-        .current_dir("/")
-        .env(DEVICE_VARIABLE, &device)
-        .env("TMPDIR", directory.path())
-        .output()
-        .unwrap();
+    let mut command = Command::new(&program);
+    command.args([name, "--exact", "--nocapture"]).uid(uid).gid(gid).current_dir("/");
+    command.env(DEVICE_VARIABLE, &device).env("TMPDIR", directory.path());
+    let output = once_written(|| command.output());
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
     if let Some(skipped) = said.lines().find(|line| line.contains("skipped:")) {

@@ -28,6 +28,7 @@ pub struct Rig {
     pub root: PathBuf,
     pub record: Arc<Record>,
     server: Option<FuseServer>,
+    mounted: bool,
 }
 
 /// What a test wants of its rig.
@@ -47,7 +48,9 @@ pub fn rig() -> Option<Rig> {
 
 /// A rig, or the reason why this machine cannot have one, on standard error.
 pub fn rig_with(wish: Wish, rule: impl Fn(&Payload) -> Option<RefusedBy> + Send + Sync + 'static) -> Option<Rig> {
-    let directory = tempfile::tempdir().unwrap();
+    static SWEPT: std::sync::Once = std::sync::Once::new();
+    SWEPT.call_once(sweep);
+    let directory = tempfile::Builder::new().prefix(&format!("{PREFIX}{}-", std::process::id())).tempdir().unwrap();
     let (backing, root) = (directory.path().join("backing"), directory.path().join("mount"));
     fs::create_dir(&backing).unwrap();
     fs::create_dir(&root).unwrap();
@@ -73,9 +76,29 @@ pub fn rig_with(wish: Wish, rule: impl Fn(&Payload) -> Option<RefusedBy> + Send 
     let record = Record::new(rule);
     let hidden = wish.hidden.iter().map(|name| identity(&backing.join(name))).collect();
     let mounted = MountedDevice { device: device.into(), root: path_descriptor(&backing), mount_path: root.clone(), hidden };
-    let mut rig = Rig { directory, backing, root, record: Arc::clone(&record), server: None };
+    let mut rig = Rig { directory, backing, root, record: Arc::clone(&record), server: None, mounted: true };
     rig.server = Some(FuseServer::start(mounted, record, Arc::new(ProcActors::new()), &wish.config).unwrap());
     Some(rig)
+}
+
+/// What the folders of mounts begin with; the process that made them follows.
+const PREFIX: &str = "agentsh-fuse-";
+
+/// Takes away what tests that were killed left mounted. By force: a process that died with requests under way is freed by that.
+fn sweep() {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    let mut paths: Vec<&Path> = mounts.lines().filter_map(|line| line.split(' ').nth(1)).map(Path::new).collect();
+    // What is mounted within a mount comes behind it.
+    paths.reverse();
+    for path in paths {
+        let owner = |folder: &Path| Some(folder.file_name()?.to_str()?.strip_prefix(PREFIX)?.split_once('-')?.0.to_owned());
+        let Some((folder, pid)) = path.ancestors().find_map(|folder| Some((folder, owner(folder)?))) else { continue };
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let lives = stat.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with('Z'));
+        if !lives && umount2(path, MntFlags::MNT_FORCE | MntFlags::MNT_DETACH).is_ok() {
+            let _what_is_mounted_in_it_still_comes_next = fs::remove_dir_all(folder);
+        }
+    }
 }
 
 fn skip(reason: &str) -> Option<Rig> {
@@ -121,6 +144,7 @@ impl Rig {
     pub fn end(mut self) {
         // By force: a namespace that another test has copied meanwhile would keep the connection open.
         umount2(&self.root, MntFlags::MNT_FORCE | MntFlags::MNT_DETACH).unwrap();
+        self.mounted = false;
         self.server.take().unwrap().finish().unwrap();
         assert_eq!(self.backing_descriptors(), 0, "descriptors are left open");
     }
@@ -128,9 +152,22 @@ impl Rig {
 
 impl Drop for Rig {
     fn drop(&mut self) {
-        if self.server.is_some() {
+        if self.mounted {
             // A test that fails leaves requests and handles behind: the connection is aborted.
             let _ = umount2(&self.root, MntFlags::MNT_FORCE | MntFlags::MNT_DETACH);
+        }
+    }
+}
+
+/// Runs a program that was just written. Another test's fork holds what was open for writing, for the moment until it executes its own.
+pub fn once_written<T>(mut run: impl FnMut() -> std::io::Result<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match run() {
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy && Instant::now() < deadline => {
+                std::thread::yield_now();
+            }
+            done => return done.unwrap(),
         }
     }
 }
