@@ -9,3 +9,4 @@ pub mod exec;
 pub mod fuse;
 pub mod probe;
 pub mod proxy;
+pub mod registry;
