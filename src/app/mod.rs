@@ -23,6 +23,7 @@ pub mod sinks;
 mod summary;
 pub mod telemetry;
 mod totals;
+mod wine;
 mod workspace;
 
 pub use error::RunError;

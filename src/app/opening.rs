@@ -49,7 +49,7 @@ pub(super) fn mount_spec(workspace: &Workspace) -> MountSpec {
 }
 
 /// The layers that are not the launcher's to report.
-pub(super) fn other_layers(fuse: bool, proxy: Option<String>) -> Vec<LayerReport> {
+pub(super) fn other_layers(fuse: bool, proxy: Option<String>, registry: LayerReport) -> Vec<LayerReport> {
     let absent = |layer, reason: &str, remedy: Option<&str>| LayerReport {
         layer,
         state: LayerState::Absent,
@@ -89,6 +89,6 @@ pub(super) fn other_layers(fuse: bool, proxy: Option<String>) -> Vec<LayerReport
     layers.push(absent(Layer::Transparent, "connections are not redirected by this version", None));
     layers.push(absent(Layer::UnixSocket, "unix sockets are not watched by this version", None));
     layers.push(absent(Layer::Limits, "resources are not limited by this version", None));
-    layers.push(absent(Layer::Registry, "this system has no Windows registry", None));
+    layers.push(registry);
     layers
 }

@@ -11,6 +11,7 @@ use super::lease::Lease;
 use super::opening::{announce, mount_spec, other_layers};
 use super::policy::{load_policy, variables};
 use super::summary::Summary;
+use super::wine::{WineLayer, WineObserver, as_texts, path_of};
 use super::workspace::Workspace;
 use crate::capture::actor::ProcActors;
 use crate::capture::exec::{
@@ -173,12 +174,9 @@ impl Session<'_> {
         let hide =
             if hidden_in_workspace && server.is_some() { Vec::new() } else { vec![self.journal.data_dir().root().to_owned()] };
         let session = prepared.confine(&hide)?;
-        let layers = session
-            .layers()
-            .iter()
-            .cloned()
-            .chain(other_layers(fuse.enabled, proxy.as_ref().map(|proxy| format!("HTTP proxy at {}", proxy.address()))))
-            .collect();
+        let wine = WineLayer::find(&self.config.sandbox.registry, path_of(&self.request.env), &session);
+        let at = proxy.as_ref().map(|proxy| format!("HTTP proxy at {}", proxy.address()));
+        let layers = session.layers().iter().cloned().chain(other_layers(fuse.enabled, at, wine.report())).collect();
         self.channel.observe(CapabilityReport { layers }, None, None);
         if let Some(reason) = self.journal.failure() {
             return Err(RunError::JournalCannotWrite { reason: reason.to_string() });
@@ -193,16 +191,20 @@ impl Session<'_> {
         // What the command reports of itself hangs below the span of the command.
         env.retain(|(name, _)| name != TRACEPARENT);
         env.push((TRACEPARENT.into(), trace.to_string().into()));
+        let wine = wine.capture(&channel, &mut env);
         let command = CommandSpec {
             argv: self.request.argv.iter().map(|argument| OsText::from(argument.as_os_str())).collect(),
-            env: env.iter().map(|(name, value)| (OsText::from(name.as_os_str()), OsText::from(value.as_os_str()))).collect(),
+            env: as_texts(&env),
             cwd: OsText::from(self.request.cwd.as_path()),
             traceparent: None,
         };
-        let observer = Observer(self.actors);
+        let observer = WineObserver { inner: Observer(self.actors), wine: wine.as_ref() };
         let recorder = Recorder { gatekeeper: &channel, observer: &observer, redact: redact::argv };
         let outcome = run_command(session, &command, recorder, self.handle, &self.config.sandbox.exec);
 
+        if let Some(wine) = wine {
+            wine.finish();
+        }
         if let Some(proxy) = proxy {
             proxy.finish();
         }

@@ -10,3 +10,4 @@ pub mod fuse;
 pub mod import;
 pub mod probe;
 pub mod proxy;
+pub mod registry;

@@ -170,26 +170,41 @@ impl EventChannel {
     /// is full it waits (`on_overload: block` or `deny`) or is counted as lost (`shed`, or a journal that cannot write).
     pub fn publish(&self, event: &Event) {
         metrics().events.of(event.kind()).add(1);
+        self.publish_record(event, None);
+    }
+
+    /// Puts an operation that has happened on record together with what is said of it. Like [`EventChannel::publish`], it cannot refuse.
+    pub fn publish_decided(&self, event: &Event, judgement: &Judgement, policy_digest: &str) {
+        let metrics = metrics();
+        metrics.events.of(event.kind()).add(1);
+        metrics.events.of(Kind::PolicyDecision).add(1);
+        metrics.decisions.of(judgement.decision).of(event.kind().family()).add(1);
+        self.publish_record(event, Some((judgement, policy_digest)));
+    }
+
+    fn publish_record(&self, event: &Event, decided: Option<(&Judgement, &str)>) {
         let when_full = match self.config.on_overload {
             OnOverload::Block | OnOverload::Deny => WhenFull::Wait,
             OnOverload::Shed => WhenFull::GiveUp,
         };
+        let frames = 1 + u16::from(decided.is_some());
         let durability = self.config.durability.of(event.kind().family());
-        let appended = with_record(event, None, |record| match durability {
-            Durability::Buffered => self.intake.append_buffered(record, 1, when_full).map(|()| None),
-            Durability::CrashSafe => self.intake.append(record, 1, when_full).map(|_position| None),
-            Durability::Durable => self.intake.append(record, 1, when_full).map(Some),
+        let appended = with_record(event, decided, |record| match durability {
+            Durability::Buffered => self.intake.append_buffered(record, frames, when_full).map(|()| None),
+            Durability::CrashSafe => self.intake.append(record, frames, when_full).map(|_position| None),
+            Durability::Durable => self.intake.append(record, frames, when_full).map(Some),
         });
+        let events = u64::from(frames);
         match appended {
             Ok(None) => {}
             Ok(Some(position)) => {
                 // It is in the intake, as safe as it can be made; the intake says that it is failing (G-8).
                 let _failing = self.intake.sync_to(position);
             }
-            Err(AppendError::TooLarge { .. }) => self.lose(Hop::TooLarge, 1, event),
-            Err(AppendError::Closed) => self.lose(Hop::Closed, 1, event),
+            Err(AppendError::TooLarge { .. }) => self.lose(Hop::TooLarge, events, event),
+            Err(AppendError::Closed) => self.lose(Hop::Closed, events, event),
             Err(AppendError::Full | AppendError::Failing { .. } | AppendError::Io { .. }) => {
-                self.lose(Hop::IntakeFull, 1, event);
+                self.lose(Hop::IntakeFull, events, event);
             }
         }
     }

@@ -70,6 +70,12 @@ pub trait Gatekeeper: Send + Sync {
 
     /// Records that an operation which was let through failed.
     fn failed(&self, operation: EventId, kind: Kind, subject: Option<String>, actor: Option<Actor>, errno: i32);
+
+    /// Puts on record what has happened, with what policy would have said. `by` is what only watches.
+    fn judge_in_hindsight(&self, payload: Payload, actor: Option<Actor>, by: &str) -> EventId {
+        let _ = by;
+        self.observe(payload, actor, None)
+    }
 }
 
 impl Gatekeeper for SessionChannel {
@@ -83,6 +89,14 @@ impl Gatekeeper for SessionChannel {
 
     fn failed(&self, operation: EventId, kind: Kind, subject: Option<String>, actor: Option<Actor>, errno: i32) {
         Self::failed(self, operation, kind, subject, actor, errno);
+    }
+
+    fn judge_in_hindsight(&self, payload: Payload, actor: Option<Actor>, by: &str) -> EventId {
+        let event = self.event(payload, actor, None);
+        let policy = self.policy.load();
+        let judgement = policy.decide(&event).in_hindsight(by);
+        self.channel.publish_decided(&event, &judgement, policy.digest());
+        event.id
     }
 }
 

@@ -11,6 +11,7 @@ use crate::app::telemetry::TelemetryConfig;
 use crate::capture::exec::ExecConfig;
 use crate::capture::fuse::{AuditConfig, FuseConfig};
 use crate::capture::proxy::ProxyConfig;
+use crate::capture::registry::RegistryConfig;
 use crate::journal::JournalConfig;
 use crate::serve::ServerConfig;
 use crate::serve::auth::AuthConfig;
@@ -63,6 +64,8 @@ pub struct SandboxConfig {
     pub network: ProxyConfig,
     /// The command and its process tree.
     pub exec: ExecConfig,
+    /// The registry of Windows programs.
+    pub registry: RegistryConfig,
 }
 
 /// Section `policies`.

@@ -356,6 +356,15 @@ pub fn seccomp_install(filter: &[libc::sock_filter], flags: libc::c_ulong) -> Re
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// Whether [`SeccompListener::give_descriptor`] works here: since Linux 5.9.
+#[must_use]
+pub fn gives_descriptors() -> bool {
+    let Ok(system) = nix::sys::utsname::uname() else { return false };
+    let release = system.release().to_string_lossy();
+    let mut numbers = release.split(|ch: char| !ch.is_ascii_digit()).filter_map(|number| number.parse::<u32>().ok());
+    matches!((numbers.next(), numbers.next()), (Some(major), Some(minor)) if (major, minor) >= (5, 9))
+}
+
 /// Room for the kernel's notification structures, which may grow; [`SeccompListener::new`] checks that they fit.
 const NOTIFICATION_ROOM: usize = 256;
 
@@ -433,6 +442,20 @@ impl SeccompListener {
     pub fn is_waiting(&self, id: u64) -> bool {
         // SAFETY: the kernel reads one u64 from a variable of ours.
         unsafe { libc::ioctl(self.0.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ID_VALID, &raw const id) == 0 }
+    }
+
+    /// Gives the process whose call waits a descriptor with this number, in the place of the one that has it (Linux 5.9).
+    ///
+    /// # Errors
+    /// `ENOENT` when the call does not wait any more, `EMFILE` when the number is above the process's limit.
+    #[expect(unsafe_code, reason = "no crate in use wraps the seccomp ioctls")]
+    pub fn give_descriptor(&self, id: u64, fd: BorrowedFd<'_>, number: u32) -> Result<(), Errno> {
+        // The kernel takes numbers of descriptors as unsigned; one that is open is not negative.
+        let srcfd = u32::try_from(fd.as_raw_fd()).map_err(|_negative| Errno::EBADF)?;
+        let flags = u32::try_from(libc::SECCOMP_ADDFD_FLAG_SETFD).map_err(|_too_large| Errno::EINVAL)?;
+        let request = libc::seccomp_notif_addfd { id, flags, srcfd, newfd: number, newfd_flags: 0 };
+        // SAFETY: the kernel reads its structure from a variable of ours, and takes the length from the request's number.
+        Errno::result(unsafe { libc::ioctl(self.0.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ADDFD, &raw const request) }).map(drop)
     }
 
     /// Answers a waiting call.

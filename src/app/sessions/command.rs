@@ -13,8 +13,10 @@ use super::live::LiveSession;
 use super::manager::Inner;
 use super::request::{check_command, read_traceparent};
 use super::table::Entry;
+use crate::app::wine::{WineLayer, WineObserver, as_texts, path_of};
 use crate::capture::exec::{CommandHandle, CommandSpec, Ending, Recorder, Session, Streams, run_command};
 use crate::capture::proxy::ProxyServer;
+use crate::capture::registry::wine::WineCapture;
 use crate::channel::SessionChannel;
 use crate::config::Environment;
 use crate::event::trace::{Callers, TraceParent};
@@ -61,15 +63,12 @@ pub(super) fn start(inner: &Arc<Inner>, request: &StartCommand) -> Result<Runnin
     let launcher = launcher(inner, &id, &session, streams)?;
     let (attribution, launched) = (Arc::clone(&session.attribution), launcher.launcher_pid());
     attribution.add(launched, Arc::new(channel.clone()));
-    let spec = CommandSpec {
-        argv: request.argv.clone(),
-        env: environment(&inner.setting.environment, request, trace, proxy.as_ref()),
-        cwd,
-        traceparent: request.traceparent.clone(),
-    };
+    let mut env = environment(&inner.setting.environment, request, trace, proxy.as_ref());
+    let wine = WineLayer::find(&inner.setting.config.sandbox.registry, path_of(&env), &launcher).capture(&channel, &mut env);
+    let spec = CommandSpec { argv: request.argv.clone(), env: as_texts(&env), cwd, traceparent: request.traceparent.clone() };
     let (tell_end, finished) = oneshot::channel();
     let control = Arc::new(Control { inner: Arc::clone(inner), session: id.clone(), command: command.to_string() });
-    let running = Running { session, channel, launcher, proxy, spec, handle, place };
+    let running = Running { session, channel, launcher, proxy, wine, spec, handle, place };
     let recorder = Arc::clone(inner);
     let run = move || {
         let end = running.run(&recorder);
@@ -107,15 +106,15 @@ fn environment(
     request: &StartCommand,
     trace: TraceParent,
     proxy: Option<&ProxyServer>,
-) -> Vec<(OsText, OsText)> {
-    let text = |text: &OsString| OsText::from(text.as_os_str());
-    let mut variables: Vec<(OsText, OsText)> =
-        INHERITED.iter().filter_map(|name| Some((OsText::from(*name), OsText::from(own.get(name)?)))).collect();
+) -> Vec<(OsString, OsString)> {
+    let text = |text: &OsText| text.as_os_str().to_owned();
+    let mut variables: Vec<(OsString, OsString)> =
+        INHERITED.iter().filter_map(|name| Some((OsString::from(*name), own.get(name)?.to_owned()))).collect();
     // What the command reports of itself hangs below the span of the command.
-    let traceparent = [(OsText::from("TRACEPARENT"), OsText::from(trace.to_string()))];
+    let traceparent = [(OsString::from("TRACEPARENT"), OsString::from(trace.to_string()))];
     let proxied = proxy.map(ProxyServer::environment).unwrap_or_default();
-    let proxied = proxied.iter().map(|(name, value)| (text(name), text(value)));
-    for (name, value) in request.env.iter().cloned().chain(traceparent).chain(proxied) {
+    let asked = request.env.iter().map(|(name, value)| (text(name), text(value)));
+    for (name, value) in asked.chain(traceparent).chain(proxied) {
         variables.retain(|(other, _)| *other != name);
         variables.push((name, value));
     }
@@ -175,6 +174,7 @@ struct Running {
     channel: SessionChannel,
     launcher: Session,
     proxy: Option<ProxyServer>,
+    wine: Option<WineCapture>,
     spec: CommandSpec,
     handle: Arc<CommandHandle>,
     place: Place,
@@ -183,10 +183,14 @@ struct Running {
 impl Running {
     /// Runs the command to its end, and that of all that it started.
     fn run(self, inner: &Inner) -> CommandEnd {
-        let Self { session, channel, launcher, proxy, spec, handle, mut place } = self;
+        let Self { session, channel, launcher, proxy, wine, spec, handle, mut place } = self;
         let pid = launcher.launcher_pid();
-        let recorder = Recorder { gatekeeper: &channel, observer: &*session, redact: redact::argv };
+        let observer = WineObserver { inner: &*session, wine: wine.as_ref() };
+        let recorder = Recorder { gatekeeper: &channel, observer: &observer, redact: redact::argv };
         let outcome = run_command(launcher, &spec, recorder, &handle, &inner.setting.config.sandbox.exec);
+        if let Some(wine) = wine {
+            wine.finish();
+        }
         if let Some(proxy) = proxy {
             proxy.finish();
         }

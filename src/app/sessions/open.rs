@@ -12,6 +12,7 @@ use crate::app::error::RunError;
 use crate::app::lease::Lease;
 use crate::app::opening::{announce, mount_spec, other_layers};
 use crate::app::policy::{load_policy, variables};
+use crate::app::wine::WineLayer;
 use crate::app::workspace::Workspace;
 use crate::capture::actor::ProcActors;
 use crate::capture::attribution::Attribution;
@@ -88,7 +89,8 @@ fn set_up(setting: &Setting, session: &LiveSession, workspace: Workspace) -> Res
     let holder = prepared.confine(&hide)?;
     let proxy = sandbox.network.enabled.then(|| "HTTP proxy, one for each command".to_owned());
     let own = holder.layers().iter().cloned().map(with_signals);
-    let layers = own.chain(other_layers(sandbox.fuse.enabled, proxy)).collect();
+    let wine = WineLayer::find(&sandbox.registry, setting.environment.get("PATH"), &holder);
+    let layers = own.chain(other_layers(sandbox.fuse.enabled, proxy, wine.report())).collect();
     session.channel.observe(CapabilityReport { layers }, None, None);
     Ok((holder, server))
 }

@@ -175,7 +175,7 @@ pub(super) fn read(path: &str) -> io::Result<Vec<u8>> {
 }
 
 /// `/proc/<tid>/status`; `None` when the thread has ended.
-pub(super) fn status(tid: u32) -> Option<Status> {
+pub(in crate::capture) fn status(tid: u32) -> Option<Status> {
     read_record(&format!("/proc/{tid}/status"), parse_status)
 }
 
@@ -202,6 +202,6 @@ pub(super) fn numbered(directory: &str) -> Vec<u32> {
 }
 
 /// Where a link of `/proc/<pid>` points (`exe`, `cwd`, `root`, `fd/3`).
-pub(super) fn link(pid: u32, name: &str) -> io::Result<PathBuf> {
+pub(in crate::capture) fn link(pid: u32, name: &str) -> io::Result<PathBuf> {
     std::fs::read_link(format!("/proc/{pid}/{name}"))
 }

@@ -1,7 +1,9 @@
 //! Whom the process layer tells what it sees: the gate, and who wants to know of programs and ends.
 
+use std::os::fd::OwnedFd;
+
 use crate::channel::Gatekeeper;
-use crate::event::{EventId, OsText};
+use crate::event::{EventId, OsText, ProcessExec};
 
 /// Is told when what is known of a process changes; other layers keep their knowledge of actors by it.
 pub trait ProcessObserver: Sync {
@@ -11,6 +13,13 @@ pub trait ProcessObserver: Sync {
 
     /// The process has ended; its number may be used again.
     fn ended(&self, pid: u32);
+
+    /// What the program is to have in the place of its standard error, for programs that only speak to the recorder there. Called once
+    /// for an exec that goes ahead.
+    fn standard_error(&self, exec: &ProcessExec) -> Option<OwnedFd> {
+        let _ = exec;
+        None
+    }
 }
 
 /// What a process runs.
@@ -22,6 +31,20 @@ pub struct RunningProgram<'a> {
     pub exe: Option<&'a OsText>,
     /// The `process_exec` that started it, if it was recorded.
     pub exec: Option<EventId>,
+}
+
+impl<O: ProcessObserver + Send> ProcessObserver for &O {
+    fn program_changed(&self, program: &RunningProgram<'_>) {
+        (**self).program_changed(program);
+    }
+
+    fn ended(&self, pid: u32) {
+        (**self).ended(pid);
+    }
+
+    fn standard_error(&self, exec: &ProcessExec) -> Option<OwnedFd> {
+        (**self).standard_error(exec)
+    }
 }
 
 /// Nobody wants to know.

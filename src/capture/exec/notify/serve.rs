@@ -116,6 +116,12 @@ impl Server<'_> {
             Some(_) | None => exec::judge(self.tracker, &exec),
         };
         let goes_ahead = judged.answer == SeccompAnswer::Continue;
+        if goes_ahead && let Some(pipe) = self.tracker.recorder.observer.standard_error(&exec.payload) {
+            // One that is gone, or that has no room left, keeps its own.
+            if let Err(errno) = self.listener.give_descriptor(call.id, pipe.as_fd(), 2) {
+                tracing::warn!(%errno, "a program keeps its own standard error");
+            }
+        }
         if goes_ahead {
             let image = Image { exec: Some(judged.event), ..exec.image };
             self.tracker.exec_goes_ahead(&exec.actor, judged.event, image, exec.program.likely_error);
