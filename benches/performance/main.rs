@@ -1,6 +1,6 @@
 //! `make bench`: measures and writes `docs/performance.md`. Peers run the same work in the same run, interleaved; medians count.
 //!
-//! Arguments: names of sections to run (`journal gate start memory lake otlp streams wire`), all if none. `AGENTSH_BENCH_DIR` is where journals are made
+//! Arguments: names of sections to run (`journal gate start memory lake import otlp streams wire`), all if none. `AGENTSH_BENCH_DIR` is where journals are made
 //! (default: the target folder), so that another disk can be measured.
 #![allow(
     clippy::unwrap_used,
@@ -15,6 +15,7 @@
 )]
 
 mod gate;
+mod import;
 mod journal;
 mod lake;
 mod load;
@@ -38,12 +39,13 @@ fn main() {
         .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench"), PathBuf::from);
     std::fs::create_dir_all(&folder).unwrap();
     let mut report = report::Report::load();
-    let sections: [(&str, Section); 8] = [
+    let sections: [(&str, Section); 9] = [
         ("journal", journal::run),
         ("gate", gate::run),
         ("start", start::run),
         ("memory", memory::run),
         ("lake", lake::run),
+        ("import", import::run),
         ("otlp", otlp::run),
         ("streams", streams::run),
         ("wire", wire::run),
