@@ -5,7 +5,7 @@ CARGO ?= cargo
 FLAGS ?= $(if $(CI),--locked)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench test-schedules test-peers test-conservation golden install clean
+.PHONY: help demo test lint bench fuzz test-scale test-schedules test-peers test-conservation golden install clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do \
@@ -28,6 +28,14 @@ lint: ## Check the format and the lints
 bench: ## Measure, and write docs/performance.md
 	@sh scripts/setup.sh test
 	$(CARGO) bench $(FLAGS)
+
+fuzz: ## Feed the readers of foreign files with changed inputs for a minute (FUZZ_SECONDS each)
+	@sh scripts/setup.sh test
+	$(CARGO) test $(FLAGS) --test fuzz -- --seconds $(or $(FUZZ_SECONDS),10)
+
+test-scale: ## Run the tests that read gigabytes
+	@sh scripts/setup.sh test
+	$(CARGO) test $(FLAGS) --release --test scale -- --nocapture
 
 test-schedules: ## Explore the thread schedules of the channel
 	@sh scripts/setup.sh build

@@ -1,6 +1,7 @@
 //! `make bench`: measures and writes `docs/performance.md`. Peers run the same work in the same run, interleaved; medians count.
 //!
-//! Arguments: names of sections to run (`journal gate start memory lake otlp sinks streams wire`), all if none. `BENCH_DIR` is where journals are made
+//! Arguments: names of sections to run (`journal gate start memory lake import otlp sinks streams wire`), all if none. `BENCH_DIR` is where
+//! journals are made
 //! (default: the target folder), so that another disk can be measured.
 #![allow(
     clippy::unwrap_used,
@@ -15,6 +16,7 @@
 )]
 
 mod gate;
+mod import;
 mod journal;
 mod lake;
 mod load;
@@ -45,6 +47,7 @@ fn main() {
         ("start", start::run),
         ("memory", memory::run),
         ("lake", lake::run),
+        ("import", import::run),
         ("otlp", otlp::run),
         ("sinks", sinks::run),
         ("streams", streams::run),

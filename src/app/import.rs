@@ -333,6 +333,7 @@ impl Import<'_> {
                     let reason = error.error.to_string();
                     if let Some(event) = self.batch.get_mut(from) {
                         self.report.unread += 1;
+                        self.report.reasons.push(reason.clone());
                         *event = too_large(event, &reason);
                     }
                 }

@@ -18,6 +18,7 @@ mod conservation;
 mod fuse;
 mod golden;
 mod grpc;
+mod import;
 mod journal;
 mod lake;
 mod metrics;

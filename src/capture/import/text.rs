@@ -160,7 +160,7 @@ mod tests {
             assert_eq!(arguments(line), expected.iter().map(|one| OsText::from(*one)).collect::<Vec<_>>(), "{line}");
         };
         check(r#""C:\Program Files\a.exe"  -x "b c" d"#, &[r"C:\Program Files\a.exe", "-x", "b c", "d"]);
-        check(r#"a \\\"b" c:\d\ """#, &["a", r#"\"b"#, r"c:\d\", ""]);
+        check(r#"a \\\"b c:\d\ """#, &["a", r#"\"b"#, r"c:\d\", ""]);
         check(r#"a "b\\" c"#, &["a", r"b\", "c"]);
         check("", &[]);
     }
