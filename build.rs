@@ -1,7 +1,8 @@
 //! Compiles `proto/` without protoc: the messages for `encode::proto`, the services (which name those messages) for `serve::grpc`, and
-//! the descriptors for reflection and for the tests.
+//! the descriptors for reflection and for the tests. Lists the rules of `schemas/rules/`, so that they become part of the program.
 
-use std::path::PathBuf;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 /// Every file, so that a new one is not forgotten: a test compares the list with the folder.
 const FILES: [&str; 4] = [
@@ -15,6 +16,7 @@ const FILES: [&str; 4] = [
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    list_rules(&PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("schemas/rules"), &out.join("rules.rs"))?;
     let descriptors = protox::compile(FILES, ["proto"])?;
     std::fs::write(out.join("agentsh.v1.bin"), prost::Message::encode_to_vec(&descriptors))?;
 
@@ -43,5 +45,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         builder.out_dir(&services).compile_fds(descriptors.clone())?;
     }
+    Ok(())
+}
+
+/// Writes a slice of (file name, text) that takes in every rule file, by name.
+fn list_rules(folder: &Path, list: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo:rerun-if-changed={}", folder.display());
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "yml"));
+    files.sort();
+    let mut text = String::from("&[\n");
+    for file in &files {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        writeln!(text, "    ({name:?}, include_str!({:?})),", file.display().to_string())?;
+    }
+    text.push_str("]\n");
+    std::fs::write(list, text)?;
     Ok(())
 }

@@ -7,6 +7,7 @@ pub mod capture;
 pub mod channel;
 pub mod cli;
 pub mod config;
+pub mod detect;
 pub mod encode;
 pub mod event;
 pub mod journal;

@@ -6,6 +6,7 @@
 
 mod connect;
 pub mod demo;
+pub mod detect;
 mod error;
 pub mod health;
 pub mod journal;
@@ -25,7 +26,7 @@ mod workspace;
 pub use error::RunError;
 pub use pipeline::{RunReport, RunRequest, run};
 pub use policy::{load_policy, variables};
-pub use summary::{Gap, Refused, Summary};
+pub use summary::{Detected, Gap, Refused, Summary};
 pub use workspace::Workspace;
 
 pub use crate::capture::exec::{BlockedSignals, Ending, SignalForwarder, launch};

@@ -3,9 +3,11 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use super::detect::Detector;
 use super::error::RunError;
 use super::lease::Lease;
 use super::opening::{announce, mount_spec, other_layers};
@@ -76,6 +78,11 @@ pub fn run(
     let journal = Journal::open(&data_dir, &config.journal)?;
     // Again, since only now the data directory is sure to be there, and its real path known.
     let workspace = Workspace::open(&checked.path, journal.data_dir().root())?;
+    // Beside the recording, on its own thread and connections: it has its rules ready when the first events are committed.
+    let detector = Detector::start(&config.detect, journal.data_dir()).unwrap_or_else(|error| {
+        tracing::error!(%error, "nothing is detected; everything is recorded all the same");
+        None
+    });
     let session_id = ids::session_id(clock::now());
     let channel =
         SessionChannel::new(Arc::clone(journal.channel()), Arc::new(ArcSwap::new(Arc::clone(&policy))), session_id.clone());
@@ -102,6 +109,8 @@ pub fn run(
     if journal.flush() {
         lease.release();
     }
+    let head = journal.head();
+    let detected = detector.map(|detector| detector.finish(head, Duration::from_millis(config.detect.catch_up_ms)));
     let failure = journal.failure();
     let journal_data = journal.data_dir().clone();
     let closed = journal.close();
@@ -110,7 +119,8 @@ pub fn run(
         // The command has run; what could not be committed stays in the intake and is drained by the next start.
         tracing::error!(%error, failure = failure.as_deref().unwrap_or(""), "the journal could not be closed");
     }
-    let summary = Summary::read(&journal_data, &session_id)?;
+    let mut summary = Summary::read(&journal_data, &session_id)?;
+    summary.undetected = detected.map_or(0, |seq| head.saturating_sub(seq));
     Ok(RunReport { session: session_id, ending, summary })
 }
 

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use serde::Serialize;
 
-use crate::event::{CapabilityReport, Decision, Kind, Layer, LayerState, SessionId};
+use crate::event::{CapabilityReport, Decision, Detection, Kind, Layer, LayerState, SessionId};
 use crate::journal::{Condition, DataDir, JournalError, JournalRow, ReaderStore, StoreError};
 
 /// Refusals that are listed one by one; more are only counted.
@@ -26,6 +26,23 @@ pub struct Refused {
     /// Why.
     pub reason: String,
     /// How often the same thing was refused.
+    pub times: u64,
+}
+
+/// What one rule detected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Detected {
+    /// Position of the first detection.
+    pub seq: u64,
+    /// The rule's id.
+    pub rule_id: String,
+    /// The rule's title.
+    pub title: String,
+    /// The rule's level.
+    pub level: String,
+    /// ATT&CK techniques.
+    pub techniques: Vec<String>,
+    /// How often.
     pub times: u64,
 }
 
@@ -57,6 +74,12 @@ pub struct Summary {
     pub denied: u64,
     /// The refusals, the same ones together, at most twenty.
     pub refused: Vec<Refused>,
+    /// Detections.
+    pub detections: u64,
+    /// What rules detected, the gravest first, at most twenty rules.
+    pub detected: Vec<Detected>,
+    /// Events that no rule had looked at yet when the summary was made: the next process that detects does.
+    pub undetected: u64,
     /// Layers that could not watch or refuse here, and why (G-10).
     pub gaps: Vec<Gap>,
     /// Events lost while the session ran, all recorders together.
@@ -81,6 +104,10 @@ impl Summary {
         }
         let report = [of_session.clone(), Condition::Kinds(vec![Kind::CapabilityReport])];
         store.rows::<StoreError>(0, &report, Some(1), |row| summary.add_gaps(row)).map_err(store_error)?;
+        let detections = [of_session.clone(), Condition::Kinds(vec![Kind::Detection])];
+        store.rows::<StoreError>(0, &detections, None, |row| summary.add_detection(row)).map_err(store_error)?;
+        summary.detected.sort_by_key(|detected| (std::cmp::Reverse(rank(&detected.level)), detected.seq));
+        summary.detected.truncate(LISTED);
         let denied = [of_session, Condition::Kinds(vec![Kind::PolicyDecision]), Condition::Decisions(vec![Decision::Deny])];
         store.rows::<StoreError>(0, &denied, None, |row| summary.add_refusal(row)).map_err(store_error)?;
         let lost = [Condition::Kinds(vec![Kind::EventsLost])];
@@ -111,6 +138,25 @@ impl Summary {
             state: report.state,
             reason: report.reason.unwrap_or_default(),
         }));
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn add_detection(&mut self, row: &JournalRow<'_>) -> Result<ControlFlow<()>, StoreError> {
+        let found: Detection =
+            serde_json::from_str(row.columns.payload).map_err(|error| StoreError::Damaged(error.to_string()))?;
+        self.detections += 1;
+        if let Some(known) = self.detected.iter_mut().find(|known| known.rule_id == found.rule_id) {
+            known.times += 1;
+            return Ok(ControlFlow::Continue(()));
+        }
+        self.detected.push(Detected {
+            seq: row.seq,
+            rule_id: found.rule_id,
+            title: found.title,
+            level: found.level,
+            techniques: found.techniques.iter().map(|technique| technique.as_str().to_owned()).collect(),
+            times: 1,
+        });
         Ok(ControlFlow::Continue(()))
     }
 
@@ -191,6 +237,21 @@ impl fmt::Display for Summary {
                 writeln!(f, "    … and {} more", self.denied - listed)?;
             }
         }
+        if self.detections > 0 {
+            writeln!(f, "  detected  {} times:", self.detections)?;
+            for detected in &self.detected {
+                let times = if detected.times > 1 { format!(" ({} times)", detected.times) } else { String::new() };
+                let techniques = detected.techniques.join(" ");
+                writeln!(f, "    ! {} {}{times}  [{techniques}] seq {}", detected.level, detected.title, detected.seq)?;
+            }
+        }
+        if self.undetected > 0 {
+            writeln!(
+                f,
+                "  later     rules have not looked at the last {} events yet; the next run or the server does",
+                self.undetected
+            )?;
+        }
         for gap in &self.gaps {
             writeln!(f, "  {:<9} {}: {} (see: agentsh doctor)", gap.state.as_str(), in_plain_words(gap.layer), gap.reason)?;
         }
@@ -199,6 +260,11 @@ impl fmt::Display for Summary {
         }
         Ok(())
     }
+}
+
+/// The order of levels.
+fn rank(level: &str) -> usize {
+    ["informational", "low", "medium", "high", "critical"].iter().position(|word| *word == level).unwrap_or(0)
 }
 
 fn in_plain_words(layer: Layer) -> &'static str {

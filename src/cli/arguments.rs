@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use super::detect::DetectCommand;
 use super::doctor::DoctorArgs;
 use super::events::EventsArgs;
 use super::exec::ExecArguments;
@@ -46,6 +47,9 @@ pub(super) enum Command {
     /// How the sinks of the configuration stand, and what was refused
     #[command(subcommand)]
     Sinks(SinksCommand),
+    /// Rules that recognise what happened: list, check, add, test, run over the past, coverage of ATT&CK
+    #[command(subcommand)]
+    Detect(DetectCommand),
     /// Check a policy, or print the built-in one
     #[command(subcommand)]
     Policy(PolicyCommand),

@@ -8,7 +8,7 @@ use clap::Parser as _;
 
 use super::arguments::{Arguments, Command};
 use super::output::{FAILED, on_standard_output};
-use super::{demo, doctor, events, exec, journal, keys, policy, run, server, session, sinks, verify};
+use super::{demo, detect, doctor, events, exec, journal, keys, policy, run, server, session, sinks, verify};
 use crate::app::{self, BlockedSignals, launch};
 use crate::config::{Config, Environment, PolicyChoice};
 use crate::query::DataDir;
@@ -73,6 +73,7 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Verify(arguments) => on_standard_output(no_color, |out| verify::run(&arguments, &data_dir, out)),
         Command::Journal(command) => on_standard_output(no_color, |out| journal::run(&command, &data_dir, &config.journal, out)),
         Command::Sinks(command) => on_standard_output(no_color, |out| sinks::run(&command, &data_dir, out)),
+        Command::Detect(command) => on_standard_output(no_color, |out| detect::run(&command, &config, &data_dir, out)),
         Command::Doctor(arguments) => {
             let policy = policy_outcome(&config.policies.choice(), &environment);
             on_standard_output(no_color, |out| doctor::run(&arguments, &data_dir, &policy, out))

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod demo;
+pub mod detect;
 mod dispatch;
 pub mod doctor;
 pub mod events;

@@ -11,6 +11,7 @@ use crate::app::telemetry::TelemetryConfig;
 use crate::capture::exec::ExecConfig;
 use crate::capture::fuse::{AuditConfig, FuseConfig};
 use crate::capture::proxy::ProxyConfig;
+use crate::detect::DetectConfig;
 use crate::journal::JournalConfig;
 use crate::serve::ServerConfig;
 use crate::serve::auth::AuthConfig;
@@ -41,6 +42,8 @@ pub struct Config {
     pub sandbox: SandboxConfig,
     /// How much is on record.
     pub audit: AuditConfig,
+    /// Which rules look at what is recorded.
+    pub detect: DetectConfig,
     /// Where events are delivered to.
     pub sinks: SinksConfig,
     /// Where the server's own traces go.
@@ -132,6 +135,9 @@ impl Config {
         ] {
             *file = file.take().map(|file| absolute(key, &file)).transpose()?;
         }
+        for path in &mut config.detect.rules {
+            *path = absolute("detect.rules", path)?;
+        }
         for (key, path) in config.sinks.paths() {
             *path = absolute(key, path)?;
         }
@@ -160,6 +166,7 @@ impl Config {
             ("journal.commit_events", self.journal.commit_events, 1, 1_000_000),
             ("sessions.max_sessions", u64::from(self.sessions.max_sessions), 1, 4_096),
             ("sessions.max_commands", u64::from(self.sessions.max_commands), 1, 65_536),
+            ("detect.catch_up_ms", self.detect.catch_up_ms, 0, 600_000),
             ("sandbox.fuse.threads", count(self.sandbox.fuse.threads), 1, 256),
             ("sandbox.network.max_connections", count(self.sandbox.network.max_connections), 1, 65_536),
         ];

@@ -75,6 +75,24 @@ impl EventId {
         Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
     }
 
+    /// The id of the detection that a rule makes on `cause`.
+    ///
+    /// The first 16 bytes of SHA-256 over `agentsh detection 1`, the cause's 16 bytes and the rule's id, with the version and variant
+    /// bits of a UUIDv8.
+    #[must_use]
+    pub fn of_detection(cause: EventId, rule_id: &str) -> Self {
+        let digest = Sha256::new()
+            .chain_update(b"agentsh detection 1")
+            .chain_update(cause.0.as_bytes())
+            .chain_update(rule_id.as_bytes())
+            .finalize();
+        let mut bytes = [0_u8; 16];
+        for (to, from) in bytes.iter_mut().zip(digest.iter()) {
+            *to = *from;
+        }
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
+
     /// The 16 bytes, as the journal's `id` and `cause` columns hold them.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {

@@ -7,6 +7,7 @@
 mod checkpoint;
 mod config;
 mod data_dir;
+mod detections;
 mod doorbell;
 mod error;
 mod events;
@@ -26,6 +27,7 @@ mod writer;
 
 pub use config::JournalConfig;
 pub use data_dir::DataDir;
+pub use detections::{DetectionCommit, DetectionStore};
 pub use doorbell::Bell;
 pub use error::{JournalError, StoreError};
 pub use events::pipeline;
@@ -35,7 +37,7 @@ pub use note::{Checkpoint, JournalKey, NoteError, PublicKey};
 pub use open::Journal;
 pub use rebuild::rebuild;
 pub use sqlite::{
-    CheckpointRow, Condition, ConsumerChange, ConsumerRow, ConsumerStore, CursorRow, CursorStore, DeadLetterRow, DecidedCount,
-    IntakeRow, JournalRow, Page, ReaderPlace, ReaderStore, SensorRow, SessionRow,
+    CheckpointRow, Condition, ConsumerChange, ConsumerRow, ConsumerStore, CursorMove, CursorRow, CursorStore, DeadLetterRow,
+    DecidedCount, IntakeRow, JournalRow, Page, ReaderPlace, ReaderStore, SensorRow, SessionRow, StateRow,
 };
 pub use verify::{Finding, Verification, verify};

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::error::ServerError;
 use super::gauges::refresh;
+use crate::app::detect::Detector;
 use crate::app::keys::key_file;
 use crate::app::policy::{load_policy, variables};
 use crate::app::sessions::Sessions;
@@ -35,6 +36,9 @@ const NO_WORKSPACE: &str = "/nonexistent/workspace";
 /// This program, to be started again as a launcher.
 const PROGRAM: &str = "/proc/self/exe";
 
+/// How long a server that ends waits for detections on what came last.
+const DETECT: Duration = Duration::from_secs(2);
+
 /// Where the server listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listening {
@@ -53,6 +57,8 @@ pub struct Running {
     streams: Arc<Streams>,
     ingest: IngestApi,
     sinks: Sinks,
+    detector: Option<Detector>,
+    journal: Arc<Journal>,
     counting: JoinHandle<()>,
     sessions: Arc<Sessions>,
     draining: Arc<AtomicBool>,
@@ -98,8 +104,10 @@ pub(super) async fn build(config: &Config, environment: &Environment, journal: &
     };
     // What follows the journal by itself.
     let sinks = Sinks::start(&config.sinks, journal)?;
+    let detector = Detector::start(&config.detect, journal.data_dir())?;
     let counting = tokio::spawn(Totals::new(journal.data_dir()).keep());
-    Ok(Running { http, grpc, streams, ingest, sessions, sinks, counting, draining, tls: config.server.grpc.tls.cert.is_some() })
+    let (journal, tls) = (Arc::clone(journal), config.server.grpc.tls.cert.is_some());
+    Ok(Running { http, grpc, streams, ingest, sessions, sinks, detector, journal, counting, draining, tls })
 }
 
 impl Running {
@@ -112,7 +120,7 @@ impl Running {
     /// Ends it: nothing new begins, streams and commands are told and end by themselves, then connections are cut, and the sinks deliver
     /// what is in the journal by then.
     pub async fn shut_down(self, deadline: Duration) {
-        let Self { http, grpc, streams, ingest, sessions, sinks, counting, draining, tls: _ } = self;
+        let Self { http, grpc, streams, ingest, sessions, sinks, detector, journal, counting, draining, tls: _ } = self;
         draining.store(true, Ordering::Release);
         if let Some(grpc) = &grpc {
             grpc.drain().await;
@@ -120,6 +128,16 @@ impl Running {
         ingest.shut_down();
         // It waits for processes. When it is done every command's stream has its end.
         let _logged = tokio::task::spawn_blocking(move || sessions.shut_down(deadline)).await;
+        // Before the streams and the sinks end, so that what is found is delivered too. What is left is found by the next start.
+        let detected = tokio::task::spawn_blocking(move || {
+            if let Some(detector) = detector {
+                journal.flush();
+                detector.finish(journal.head(), DETECT);
+            }
+        });
+        if detected.await.is_err() {
+            tracing::error!("the detector ended with a panic; the next start goes on at its cursor");
+        }
         // Subscribers get the ends of the sessions too, and then their own.
         streams.shut_down();
         let end_grpc = async {

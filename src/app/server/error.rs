@@ -1,6 +1,7 @@
 //! Why there is no server.
 
 use crate::app::RunError;
+use crate::app::detect::DetectError;
 use crate::app::telemetry::TelemetryError;
 use crate::journal::JournalError;
 use crate::serve::auth::KeyFileError;
@@ -36,6 +37,9 @@ pub enum ServerError {
     /// A sink cannot be started.
     #[error(transparent)]
     Sinks(#[from] DeliverStartError),
+    /// The detector cannot be started.
+    #[error(transparent)]
+    Detect(#[from] DetectError),
     /// The runtime or its signals cannot be had.
     #[error("the server cannot be started: {0}")]
     Runtime(#[from] std::io::Error),

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
 
+use crate::app::detect::techniques_asked;
 use crate::event::{OsText, Seq, Timestamp};
 use crate::query::{self, Filter, Limit, parse_time};
 
@@ -76,7 +77,7 @@ pub struct FilterArgs {
     /// Done by this process.
     #[arg(long, value_name = "PID")]
     pub pid: Option<u32>,
-    /// Detections of this ATT&CK technique and of its sub-techniques (T1552).
+    /// Detections of this ATT&CK technique and of its sub-techniques (T1552). An id that ATT&CK has retired stands for its successors.
     #[arg(long, value_name = "ID")]
     pub technique: Option<String>,
     /// With this text anywhere in the event, whatever its case.
@@ -120,7 +121,7 @@ impl FilterArgs {
             hosts: self.host.iter().cloned().collect(),
             command: self.command.clone(),
             pids: self.pid.into_iter().collect(),
-            techniques: self.technique.iter().cloned().collect(),
+            techniques: techniques_asked(&self.technique),
             text: self.text.clone(),
             after: self.after.and_then(Seq::new),
             limit: self.limit.map(Limit::First).or(self.tail.map(Limit::Last)),

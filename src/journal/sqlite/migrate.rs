@@ -14,8 +14,11 @@ use crate::journal::error::JournalError;
 const APPLICATION_ID: i64 = 0x6147_7368;
 
 /// Migrations in order; the n-th brings a journal to version n. One that was released is never edited.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../../../migrations/0001_journal.sql"), include_str!("../../../migrations/0002_readers.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../../../migrations/0001_journal.sql"),
+    include_str!("../../../migrations/0002_readers.sql"),
+    include_str!("../../../migrations/0003_detections.sql"),
+];
 
 /// Newest version that this build knows.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;

@@ -116,6 +116,18 @@ table! {
         "Recorders that have the journal open, this process included; one that was killed counts until its intake is drained.";
     recorders_waiting: Gauge = Gauge::default(), "agentsh_recorders_waiting_events", "events", [],
         "Events that live recorders had accepted and not yet committed at their last commit, all of them together.";
+    detect_events: Counter = Counter::default(), "agentsh_detect_events_total", "events", [],
+        "Events of the journal that the detector of this process has passed.";
+    detect_detections: ByWord<Counter> = ByWord::new(LEVELS, Counter::default), "agentsh_detect_detections_total", "detections",
+        ["level"], "Detections that this process has appended, by the level of their rule.";
+    detect_behind: Gauge = Gauge::default(), "agentsh_detect_behind_events", "events", [],
+        "Events between the detector of this process and the head of the journal; 0 where another process detects.";
+    detect_rules: Gauge = Gauge::default(), "agentsh_detect_rules", "rules", [],
+        "Rules that the detector of this process has loaded and that some event of ours reaches.";
+    detect_faults: Gauge = Gauge::default(), "agentsh_detect_rule_faults", "faults", [],
+        "What is wrong with rules and rule files; `agentsh detect rules check` lists it.";
+    detect_errors: Counter = Counter::default(), "agentsh_detect_errors_total", "errors", [],
+        "Events that could not be read and commits that failed; a failed commit is tried again.";
     subscribers: Gauge = Gauge::default(), "agentsh_subscribers", "streams", [],
         "Streams of events that are open now.";
     stream_batches: Counter = Counter::default(), "agentsh_stream_batches_total", "batches", [],
@@ -146,6 +158,9 @@ const TECHNIQUES: usize = 1_024;
 
 /// What a session can be.
 const SESSION_STATES: &[&str] = &["open", "ended"];
+
+/// The levels of rules.
+const LEVELS: &[&str] = &["informational", "low", "medium", "high", "critical"];
 
 /// The words of `journal.durability`.
 const DURABILITIES: &[&str] = &["buffered", "crash_safe", "durable"];

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use tonic::Status;
 
+use crate::detect::attack::attack;
 use crate::encode::proto::{self, EventFilter, Mask, kind_of_number};
 use crate::event::{Decision, EventId, Severity, Timestamp};
 use crate::query::{Cel, Filter, family};
@@ -44,7 +45,8 @@ pub(super) fn read(filter: Option<EventFilter>) -> Result<(Filter, Option<Cel>),
         hosts: texts("hosts", filter.hosts)?,
         programs: texts("programs", filter.programs)?,
         pids: some("pids", filter.pids)?,
-        techniques: texts("techniques", filter.techniques)?,
+        // Ids that ATT&CK has retired stand for their successors.
+        techniques: texts("techniques", filter.techniques)?.iter().flat_map(|id| attack().asked(id)).collect(),
         min_severity,
         sensors: texts("sensors", filter.sensors)?,
         causes: all("causes", &filter.causes, |id| EventId::from_str(id).ok())?,

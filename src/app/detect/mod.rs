@@ -1,0 +1,25 @@
+//! Detections: which rules there are, the reader that asks them about each event of the journal, and what was found.
+
+mod asked;
+mod backfill;
+mod coverage;
+mod files;
+mod jsonl;
+mod pass;
+mod reader;
+mod start;
+mod trial;
+
+pub use asked::techniques_asked;
+pub use backfill::{Backfill, Backfilled, backfill, backfill_opened};
+pub use coverage::{Coverage, Covered, CoveredTactic, coverage};
+pub use files::{Added, RuleFilesError, add, engine, own_rules, remove, sources};
+pub use jsonl::{LineError, read_line};
+pub use pass::{CURSOR, DetectStep};
+pub use reader::DetectError;
+pub use start::Detector;
+pub use trial::{Fired, TrialError, trial};
+
+pub use crate::detect::attack::{VERSION as ATTACK_VERSION, attack, tactic_title};
+pub use crate::detect::sigma::{Fault, SigmaEngine};
+pub use crate::detect::{DetectConfig, Engine, RuleInfo};

@@ -1,0 +1,14 @@
+//! Sigma rules: parsed and evaluated by `rsigma`, which is named in this folder only.
+
+mod category;
+mod correlate;
+mod engine;
+mod fields;
+mod load;
+mod registry;
+mod session;
+mod view;
+
+pub use category::{Category, Product};
+pub use engine::SigmaEngine;
+pub use load::{Fault, Limits, Rules, Source};
