@@ -111,9 +111,9 @@ impl Pass {
         self.told(DetectStep::Read);
         let mut passed = 0;
         let mut findings = Vec::new();
-        for row in self.page.rows() {
+        for row in self.page.iter() {
             passed += 1;
-            let event = match row.map_err(|wreck| wreck.to_string()) {
+            let event = match row.map_err(|error| error.to_string()) {
                 Ok(row) if !wanted(&row.columns) => continue,
                 Ok(row) => row.to_event().map_err(|error| error.to_string()),
                 Err(what) => Err(what),
