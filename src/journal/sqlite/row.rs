@@ -172,7 +172,7 @@ impl Page {
     }
 
     /// The rows, in order.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = Result<JournalRow<'_>, UnreadableRow>> {
+    pub(super) fn rows(&self) -> impl Iterator<Item = Result<JournalRow<'_>, UnreadableRow>> {
         self.rows.iter().map(|entry| {
             let unreadable = |what: String| UnreadableRow { seq: entry.seq, what };
             if let Some(what) = &entry.unreadable {
