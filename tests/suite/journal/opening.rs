@@ -81,8 +81,8 @@ fn a_journal_of_a_newer_version_is_refused_and_not_touched() {
     journal.close().unwrap();
     sqlite3(&root.join("journal.db"), "PRAGMA user_version = 99; PRAGMA journal_mode = DELETE");
     for error in refused(&root) {
-        assert!(matches!(error, JournalError::Newer { found: 99, known: 2, .. }), "{error}");
-        assert!(error.to_string().contains("written by a newer agentsh (journal version 99, this one reads up to 2)"), "{error}");
+        assert!(matches!(error, JournalError::Newer { found: 99, known: 3, .. }), "{error}");
+        assert!(error.to_string().contains("written by a newer agentsh (journal version 99, this one reads up to 3)"), "{error}");
     }
 }
 
