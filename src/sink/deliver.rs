@@ -41,6 +41,8 @@ pub enum Step {
     BeforeCursor,
     /// The cursor is written.
     AfterCursor,
+    /// A dead letter was sent again, and the outcome is about to be written.
+    SentAgain,
 }
 
 /// What a loop works with, besides its destination.

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use agentsh::journal::{CursorStore, DataDir, DeadLetterRow, DeadLetters};
 use agentsh::runtime::units::Millis;
 use agentsh::sink::jsonl::{Compression, JsonlConfig};
 use agentsh::sink::nats::{NatsConfig, NatsSink};
@@ -51,7 +52,10 @@ enum Place {
     },
 }
 
-const STEPS: [Step; 4] = [Step::Read, Step::Delivered, Step::BeforeCursor, Step::AfterCursor];
+const STEPS: [Step; 5] = [Step::Read, Step::Delivered, Step::BeforeCursor, Step::AfterCursor, Step::SentAgain];
+
+/// The place of [`Step::SentAgain`].
+const SENT_AGAIN: u8 = 4;
 
 #[test]
 fn what_other_processes_of_these_tests_run() {
@@ -68,6 +72,7 @@ fn what_other_processes_of_these_tests_run() {
             }
         })
     });
+    let sends_again = role.kill.is_some_and(|(step, _)| step == SENT_AGAIN);
     let running = match &role.place {
         Place::Jsonl { path, compression } => {
             let compression = [Compression::None, Compression::Gzip, Compression::Zstd][usize::from(*compression)];
@@ -91,6 +96,10 @@ fn what_other_processes_of_these_tests_run() {
             start("syslog", SyslogSink::new(SyslogConfig { address: address.clone(), ..SyslogConfig::default() }), plan)
         }
     };
+    if sends_again {
+        // One that is told to end sends nothing again.
+        until("everything is sent again", || dead_letters(&role.root, running.name()).is_empty());
+    }
     assert!(running.end());
 }
 
@@ -202,6 +211,34 @@ fn g5_a_webhook_has_every_event_at_least_once_with_its_id_however_its_sink_is_ki
         let id = request.header("webhook-id").to_owned();
         assert_eq!(batches.entry(id).or_insert_with(|| request.body.clone()), &request.body);
     }
+}
+
+#[test]
+fn a_dead_letter_is_sent_at_least_once_with_its_id_however_often_its_sink_is_killed_before_the_outcome_is_on_record() {
+    let scratch = tempfile::tempdir().unwrap();
+    let root = scratch.path();
+    let peer = Peer::start(|_request| Reply::status(204));
+    let journal = journal(root, 10);
+    let letter = |seq| DeadLetterRow { sink: "webhook".to_owned(), seq, time_us: 0, attempts: 1, reason: "HTTP 422".to_owned() };
+    let mut cursors = CursorStore::open(&DataDir::at(root)).unwrap();
+    cursors.advance("sink/webhook", head(root), &[letter(3), letter(7)]).unwrap();
+    cursors.ask_again("webhook", &DeadLetters::All).unwrap();
+    let place = Place::Webhook { url: peer.url() };
+    // Before the first outcome, twice; then before the second.
+    for (times, left) in [(1, &[3, 7][..]), (1, &[3, 7]), (2, &[7])] {
+        let role = Role { root: root.to_owned(), place: place.clone(), kill: Some((SENT_AGAIN, times)) };
+        assert!(!process(&role).wait().unwrap().success(), "it was not killed");
+        let kept: Vec<u64> = dead_letters(root, "webhook").into_iter().map(|letter| letter.seq).collect();
+        assert_eq!((kept.as_slice(), cursors.next_asked("webhook", 0).unwrap()), (left, left.first().copied()));
+    }
+    let role = Role { root: root.to_owned(), place, kill: Some((SENT_AGAIN, u32::MAX)) };
+    assert!(process(&role).wait().unwrap().success());
+    assert_eq!((dead_letters(root, "webhook").len(), cursors.next_asked("webhook", 0).unwrap()), (0, None));
+    let ids: Vec<String> = recorded(root).into_iter().filter(|(seq, _)| [3, 7].contains(seq)).map(|(_, id)| id).collect();
+    let again: Vec<(u64, String)> = peer.events().into_iter().filter(|(seq, _)| [3, 7].contains(seq)).collect();
+    let expected = [(3, &ids[0]), (3, &ids[0]), (3, &ids[0]), (7, &ids[1]), (7, &ids[1])].map(|(seq, id)| (seq, id.clone()));
+    assert_eq!(again, expected);
+    journal.close().unwrap();
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use super::Carrier;
 use crate::journal::{Page, StoreError};
 use crate::runtime::clock;
+use crate::sink::deliver::Step;
 use crate::sink::destination::{DeliverError, Destination};
 
 impl<D: Destination> Carrier<D> {
@@ -34,6 +35,7 @@ impl<D: Destination> Carrier<D> {
         } else {
             Err(DeliverError::Misconfigured { reason: "the event is no longer in the journal".to_owned() })
         };
+        self.at(Step::SentAgain);
         let (refused, answered) = match outcome {
             Ok(()) => {
                 self.gauges.delivered.add(1);
