@@ -61,6 +61,7 @@ fn the_registry_has_sysmons_shape() {
         value_type,
         data: Some(data.to_owned()),
         size: None,
+        details: None,
     };
     let dword = || set(RegistryValueType::Dword, "4");
     check("windows", "registry_set", r"TargetObject: 'HKLM\System\CurrentControlSet\Services\x\Start'", dword(), true);
