@@ -4,10 +4,13 @@
 //! import that was cut off goes on behind it, and one that is whole adds nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 
+use super::detect::Detector;
 use super::error::RunError;
 use super::import_session::{Announced, Held, Standing, standing};
 use super::policy::{load_policy, variables};
@@ -15,13 +18,18 @@ use crate::capture::import::{Content, Digest, ImportError, Input, Reader, Record
 use crate::channel::decision_event;
 use crate::channel::intake::AppendError;
 use crate::config::{Config, Environment, PolicyChoice};
-use crate::event::{Decision, Event, EventId, ImportOrigin, ImportSource, OsText, Payload, SessionEnded, SessionId, Timestamp};
-use crate::journal::{Journal, JournalError, StoreError};
+use crate::event::{
+    Decision, Detection, Event, EventId, ImportOrigin, ImportSource, Kind, OsText, Payload, SessionEnded, SessionId, Timestamp,
+};
+use crate::journal::{Condition, DataDir, Journal, JournalError, ReaderStore, StoreError};
 use crate::policy::{Policy, is_gated};
 use crate::runtime::clock;
 
 /// Events that are handed over at once.
 const BATCH: usize = 256;
+/// How long an import waits at its end for the rules to have looked at all of it. Whoever does not want to wait ends it: the next process
+/// that detects goes on.
+const DETECTION_PATIENCE: Duration = Duration::from_secs(3_600);
 /// Records between two reports of how far it is.
 const REPORTED_EVERY: u64 = 1_000;
 
@@ -68,6 +76,8 @@ pub struct ImportReport {
     pub events: BTreeMap<&'static str, u64>,
     /// What policy would have decided, where it would not have let through.
     pub verdicts: BTreeMap<&'static str, u64>,
+    /// Detections in the file's session, by level and title of their rules.
+    pub detections: BTreeMap<String, u64>,
     /// Records that no kind fits, by their type.
     pub unmapped: BTreeMap<String, u64>,
     /// Records that could not be read; they are in the journal as `record_unread`.
@@ -129,6 +139,10 @@ pub fn import(
         Ok((policy, Journal::open(&data_dir, &config.journal)?))
     };
     let (policy, journal) = begin().map_err(|failure| (Vec::new(), failure))?;
+    let detector = Detector::start(&config.detect, journal.data_dir()).unwrap_or_else(|error| {
+        tracing::error!(%error, "nothing is detected; everything is imported all the same");
+        None
+    });
     let mut reports = Vec::new();
     let mut failure = None;
     for file in &request.files {
@@ -140,11 +154,35 @@ pub fn import(
             }
         }
     }
+    if let Some(detector) = detector
+        && journal.flush()
+    {
+        detector.finish(journal.head(), DETECTION_PATIENCE);
+        if let Err(error) = count_detections(journal.data_dir(), &mut reports) {
+            tracing::warn!(%error, "the detections cannot be counted");
+        }
+    }
     let closed = journal.close().map_err(ImportFailure::from);
     match failure.or(closed.err()) {
         None => Ok(reports),
         Some(failure) => Err((reports, failure)),
     }
+}
+
+/// Adds what rules detected in each file's session.
+fn count_detections(data_dir: &DataDir, reports: &mut [ImportReport]) -> Result<(), StoreError> {
+    let store = ReaderStore::open(&data_dir.journal()).map_err(|error| StoreError::Other(error.to_string()))?;
+    for report in reports {
+        let Some(session) = &report.session else { continue };
+        let of_session = [Condition::Session(session.clone()), Condition::Kinds(vec![Kind::Detection])];
+        store.rows::<StoreError>(0, &of_session, None, |row| {
+            let found: Detection =
+                serde_json::from_str(row.columns.payload).map_err(|error| StoreError::Damaged(error.to_string()))?;
+            *report.detections.entry(format!("{}: {}", found.level, found.title)).or_default() += 1;
+            Ok(ControlFlow::Continue(()))
+        })?;
+    }
+    Ok(())
 }
 
 fn import_file(

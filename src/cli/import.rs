@@ -133,6 +133,16 @@ fn summary(report: &ImportReport) -> String {
             format!("would not have let through{}", counts(report.verdicts.iter().map(|(word, count)| (*word, *count)))),
         );
     }
+    if !report.detections.is_empty() {
+        line(
+            "detected",
+            format!(
+                "{} times{}",
+                report.detections.values().sum::<u64>(),
+                counts(report.detections.iter().map(|(rule, count)| (rule.as_str(), *count)))
+            ),
+        );
+    }
     if !report.unmapped.is_empty() {
         let all: u64 = report.unmapped.values().sum();
         line("no kind", format!("{all} records{}", counts(report.unmapped.iter().map(|(name, count)| (name.as_str(), *count)))));

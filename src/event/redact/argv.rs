@@ -211,7 +211,8 @@ fn userinfo(bytes: &[u8], end: usize) -> Cow<'_, [u8]> {
     let userinfo = slice(bytes, 0..end);
     let keep = urls::kept_of_userinfo(userinfo, true);
     let secret = slice(userinfo, keep..end);
-    if secret.is_empty() || is_marker(secret) {
+    // A lone colon is a user and a password that are both empty (`curl -u : --ntlm`): there is nothing to hide.
+    if matches!(secret, b"" | b":") || is_marker(secret) {
         return Cow::Borrowed(bytes);
     }
     Cow::Owned([slice(userinfo, 0..keep), &shapes::marker_of(secret), slice(bytes, end..bytes.len())].concat())

@@ -3,6 +3,7 @@
 mod attack;
 mod cases;
 mod reader;
+mod regression;
 mod sigma;
 
 use agentsh::detect::sigma::{Limits, Rules, SigmaEngine, Source};

@@ -6,5 +6,5 @@ mod damage;
 mod eslogger;
 mod journaled;
 mod jsonl;
-mod rig;
+pub mod rig;
 mod windows;

@@ -46,6 +46,7 @@ fn g7_options_and_assignments_lose_their_secrets() {
 fn g7_curl_loses_users_headers_and_cookies() {
     for (input, expected) in [
         ("curl ␣ -u ␣ bob:hunter2 ␣ http://h/", "curl ␣ -u ␣ bob:[redacted] ␣ http://h/"),
+        ("curl ␣ -u ␣ : ␣ --ntlm ␣ h", "curl ␣ -u ␣ : ␣ --ntlm ␣ h"),
         ("curl ␣ -ubob:hunter2", "curl ␣ -ubob:[redacted]"),
         ("curl ␣ -sSLu ␣ bob:hunter2", "curl ␣ -sSLu ␣ bob:[redacted]"),
         ("curl ␣ --user ␣ bob:hunter2", "curl ␣ --user ␣ bob:[redacted]"),
