@@ -78,7 +78,7 @@ pub(super) fn arguments(line: &str) -> Vec<OsText> {
                 begun = true;
                 // Backslashes are themselves but before a quote: there, two are one, and a last one keeps the quote.
                 if let Some((b'"', after)) = rest.split_first() {
-                    one.extend(std::iter::repeat_n(b'\\', (more + 1) / 2));
+                    one.extend(std::iter::repeat_n(b'\\', more.div_ceil(2)));
                     if (more + 1) % 2 == 1 {
                         one.push(b'"');
                         rest = after;

@@ -161,6 +161,7 @@ pub(super) fn unhex(text: &[u8]) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests {
     use super::*;
 

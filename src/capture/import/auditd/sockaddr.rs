@@ -41,6 +41,7 @@ fn until_nul(bytes: &[u8]) -> &[u8] {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests {
     use super::*;
     use crate::capture::import::auditd::line::unhex;
