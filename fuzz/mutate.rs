@@ -42,7 +42,7 @@ impl Mutator {
         match self.below(10) {
             0 | 1 => {
                 if let Some(byte) = input.get_mut(at) {
-                    *byte ^= 1 << self.random() % 8;
+                    *byte ^= 1 << (self.random() % 8);
                 }
             }
             2 => {

@@ -124,7 +124,7 @@ fn policy(input: &[u8]) -> Result<u64, String> {
                 .to_string()
                 .bytes()
                 .filter(u8::is_ascii_alphabetic)
-                .fold(7, |hash, byte| hash.wrapping_mul(31) ^ u64::from(byte))
+                .fold(7_u64, |hash, byte| hash.wrapping_mul(31) ^ u64::from(byte))
                 & 0xffff
         }
     })

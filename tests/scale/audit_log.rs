@@ -20,7 +20,7 @@ fn peak(pid: u32) -> Option<u64> {
 fn events(serial: u64, text: &mut String) {
     text.clear();
     let stamp = format!("{}.{:03}:{serial}", 1_700_000_000 + serial / 1_000, serial % 1_000);
-    if serial % 1_000 == 0 {
+    if serial.is_multiple_of(1_000) {
         let _ = writeln!(
             text,
             "type=SYSCALL msg=audit({stamp}): arch=c000003e syscall=59 success=yes exit=0 ppid=1 pid=7 auid=1000 uid=0 euid=0 egid=0 ses=3 comm=\"ls\" exe=\"/usr/bin/ls\" key=\"exec\"\n\
@@ -55,7 +55,7 @@ fn an_audit_log_of_two_gigabytes_is_imported_in_bounded_memory() {
         input.write_all(text.as_bytes()).unwrap();
         written += text.len() as u64;
         serial += 1;
-        if serial % 10_000 == 0 {
+        if serial.is_multiple_of(10_000) {
             most = most.max(peak(child.id()).unwrap_or(0));
         }
     }
