@@ -20,7 +20,7 @@ pub(super) fn translate(header: &Header<'_>, fields: &Fields<'_>) -> Option<Told
         "6" | "7" => image(fields)?.into(),
         "10" => access(fields, &mut actor)?.into(),
         "11" => FileCreate { path: fields.path("TargetFilename")?, created_us: created(fields), ..FileCreate::default() }.into(),
-        "12" | "13" | "14" => registry(fields)?,
+        "12" | "13" | "14" => registry(header.code, fields)?,
         "15" => stream(fields)?.into(),
         "17" => PipeCreate { name: fields.path("PipeName")? }.into(),
         "18" => PipeConnect { name: fields.path("PipeName")? }.into(),
@@ -139,9 +139,15 @@ fn access(fields: &Fields<'_>, actor: &mut Option<Actor>) -> Option<ProcessAcces
     })
 }
 
-fn registry(fields: &Fields<'_>) -> Option<Payload> {
+/// Some collectors drop `EventType`: 13 and 14 can be one thing only, and what a 12 was cannot be told then.
+fn registry(code: &str, fields: &Fields<'_>) -> Option<Payload> {
     let object = fields.text("TargetObject")?;
-    Some(match fields.text("EventType")? {
+    let by_code = match code {
+        "13" => Some("SetValue"),
+        "14" => Some("RenameKey"),
+        _ => None,
+    };
+    Some(match fields.text("EventType").or(by_code)? {
         "CreateKey" => RegistryCreateKey { key: registry::key(object) }.into(),
         "DeleteKey" => RegistryDeleteKey { key: registry::key(object) }.into(),
         "DeleteValue" => {
