@@ -64,12 +64,7 @@ pub(super) fn start(inner: &Arc<Inner>, request: &StartCommand) -> Result<Runnin
     session.attribution.add(launcher.launcher_pid(), Arc::new(channel.clone()));
     let mut env = environment(&inner.setting.environment, request, trace, proxy.as_ref());
     let wine = WineLayer::find(&inner.setting.config.sandbox.registry, path_of(&env), &launcher).capture(&channel, &mut env);
-    let spec = CommandSpec {
-        argv: request.argv.clone(),
-        env: as_texts(&env),
-        cwd,
-        traceparent: request.traceparent.clone(),
-    };
+    let spec = CommandSpec { argv: request.argv.clone(), env: as_texts(&env), cwd, traceparent: request.traceparent.clone() };
     let (tell_end, finished) = oneshot::channel();
     let control = Arc::new(Control { inner: Arc::clone(inner), session: id.clone(), command: command.to_string() });
     let running = Running { session, channel, launcher, proxy, wine, spec, handle, place };

@@ -37,5 +37,5 @@ mod values;
 pub use argv::argv;
 pub use headers::header_value;
 pub use marker::MARKER;
-pub use text::{bytes, text};
+pub use text::{bytes, named_value, text};
 pub use urls::{path, query, url_userinfo};

@@ -71,7 +71,8 @@ impl WineCapture {
         let (trace, pipe) = pipe2(OFlag::O_CLOEXEC)?;
         let (stop, gatekeeper) = (Arc::clone(&self.stop), Arc::clone(&self.gatekeeper));
         let thread = std::thread::Builder::new().name("wine".to_owned());
-        let reader = thread.spawn(move || Reader { gatekeeper, state: WineState::default(), actors: HashMap::new() }.run(trace, stop))?;
+        let reader =
+            thread.spawn(move || Reader { gatekeeper, state: WineState::default(), actors: HashMap::new() }.run(trace, stop))?;
         Ok((pipe, reader))
     }
 

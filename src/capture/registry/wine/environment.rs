@@ -23,7 +23,8 @@ impl Wine {
     #[must_use]
     pub fn find(path: &OsStr) -> Option<Self> {
         let folders = path.as_bytes().split(|byte| *byte == b':').filter(|folder| !folder.is_empty());
-        let candidates = folders.flat_map(|folder| ["wine", "wine64"].map(|name| PathBuf::from(OsStr::from_bytes(folder)).join(name)));
+        let candidates =
+            folders.flat_map(|folder| ["wine", "wine64"].map(|name| PathBuf::from(OsStr::from_bytes(folder)).join(name)));
         candidates.into_iter().find(|program| program.is_file()).map(|program| Self { program })
     }
 

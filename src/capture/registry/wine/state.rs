@@ -297,9 +297,8 @@ impl WineState {
             Some((parent, _)) => format!(r"{parent}\{name}"),
             None => name.to_owned(),
         });
-        let seen = self.changed(thread, handle, status, |key| {
-            RegistryRenameKey { key, new_key: new.clone().unwrap_or_default() }.into()
-        });
+        let seen = self
+            .changed(thread, handle, status, |key| RegistryRenameKey { key, new_key: new.clone().unwrap_or_default() }.into());
         if let (Some(old), Some(new), "0") = (&old, &new, status) {
             self.move_keys(old, new);
         }
@@ -320,7 +319,13 @@ impl WineState {
         self.operation(thread, handle, (status != "0").then(|| status.to_owned()), payload)
     }
 
-    fn operation(&self, thread: u32, handle: u32, failed: Option<String>, payload: impl FnOnce(String) -> Payload) -> Option<Seen> {
+    fn operation(
+        &self,
+        thread: u32,
+        handle: u32,
+        failed: Option<String>,
+        payload: impl FnOnce(String) -> Payload,
+    ) -> Option<Seen> {
         let process = self.process_of(thread).and_then(|process| self.processes.get(&process));
         let path = process.and_then(|process| process.keys.get(&handle)).cloned();
         self.report(thread, path, failed, payload)

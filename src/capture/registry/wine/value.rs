@@ -31,9 +31,7 @@ pub fn data(value_type: RegistryValueType, name: &str, bytes: &[u8]) -> String {
         (RegistryValueType::MultiString, _) => utf16(bytes).trim_end_matches('\0').replace('\0', "\n"),
         (RegistryValueType::Dword, [a, b, c, d]) => u32::from_le_bytes([*a, *b, *c, *d]).to_string(),
         (RegistryValueType::DwordBigEndian, [a, b, c, d]) => u32::from_be_bytes([*a, *b, *c, *d]).to_string(),
-        (RegistryValueType::Qword, [a, b, c, d, e, f, g, h]) => {
-            u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]).to_string()
-        }
+        (RegistryValueType::Qword, [a, b, c, d, e, f, g, h]) => u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]).to_string(),
         (
             RegistryValueType::None
             | RegistryValueType::Binary
@@ -43,17 +41,7 @@ pub fn data(value_type: RegistryValueType, name: &str, bytes: &[u8]) -> String {
             _,
         ) => hex(bytes),
     };
-    without_secret(name, &plain)
-}
-
-/// `name=data` is how redaction knows a secret by its name.
-fn without_secret(name: &str, plain: &str) -> String {
-    let named = format!("{name}={plain}");
-    let redacted = redact::text(&named);
-    match redacted.strip_prefix(name).and_then(|rest| rest.strip_prefix('=')) {
-        Some(data) => data.to_owned(),
-        None => redact::text(plain).into_owned(),
-    }
+    redact::named_value(name, &plain)
 }
 
 fn utf16(bytes: &[u8]) -> String {

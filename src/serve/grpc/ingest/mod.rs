@@ -7,9 +7,11 @@
 //! sensor wait, and no interceptor.
 
 mod api;
+mod applied;
 mod check;
 mod place;
 mod redacted;
+mod registry;
 mod stream;
 
 pub use api::IngestApi;

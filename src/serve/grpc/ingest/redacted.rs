@@ -13,6 +13,9 @@ pub(super) fn redacted(mut payload: Payload) -> Payload {
             headers(&mut request.headers);
         }
         Payload::HttpResponse(response) => headers(&mut response.headers),
+        Payload::RegistrySetValue(set) => {
+            set.data = set.data.as_deref().map(|data| redact::named_value(&set.value_name, data));
+        }
         Payload::TerminalOutput(output) => bytes(&mut output.data),
         Payload::TerminalInput(input) => bytes(&mut input.data),
         Payload::FileOpen(_)
@@ -49,7 +52,6 @@ pub(super) fn redacted(mut payload: Payload) -> Payload {
         | Payload::RegistryCreateKey(_)
         | Payload::RegistryOpenKey(_)
         | Payload::RegistryQueryValue(_)
-        | Payload::RegistrySetValue(_)
         | Payload::RegistryDeleteValue(_)
         | Payload::RegistryDeleteKey(_)
         | Payload::RegistryRenameKey(_)
