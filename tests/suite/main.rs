@@ -31,6 +31,8 @@ mod process;
 mod proxy;
 mod readers;
 mod redaction;
+mod registry;
+
 mod run;
 mod server;
 mod sessions;

@@ -41,5 +41,5 @@ pub use command_line::command_line;
 pub use headers::header_value;
 pub use marker::MARKER;
 pub use payload::payload;
-pub use text::{bytes, text};
+pub use text::{bytes, named_value, text};
 pub use urls::{path, query, url_userinfo};

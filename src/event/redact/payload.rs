@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{argv, bytes, command_line, header_value, path, query, text};
+use super::{argv, bytes, command_line, header_value, named_value, path, query, text};
 use crate::event::{Header, OsText, Payload, RegistrySetValue};
 
 /// The payload with arguments, URLs, headers, registry data, contents and terminal text redacted.
@@ -106,22 +106,7 @@ fn os_text(data: &mut OsText) {
 /// The data of a registry value: a secret by its name too (`DefaultPassword`).
 fn registry_value(set: &mut RegistrySetValue) {
     let name = set.value_name.as_str();
-    in_place(&mut set.data, |data| named(name, data));
-    in_place(&mut set.details, |details| named(name, details));
-}
-
-/// What a value of this name is without its secret.
-fn named<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
-    let is_word = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
-    if !is_word || value.is_empty() {
-        return text(value);
-    }
-    let assignment = format!("{name}={value}");
-    match text(&assignment) {
-        Cow::Borrowed(_) => Cow::Borrowed(value),
-        Cow::Owned(redacted) => match redacted.split_once('=') {
-            Some((before, after)) if before == name => Cow::Owned(after.to_owned()),
-            _ => Cow::Owned(redacted),
-        },
+    for data in [&mut set.data, &mut set.details].into_iter().flatten() {
+        *data = named_value(name, data);
     }
 }

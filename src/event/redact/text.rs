@@ -11,6 +11,16 @@ pub fn text(input: &str) -> Cow<'_, str> {
     settled_text(input, |input| at_depth(input, 0))
 }
 
+/// Takes secrets out of a value that has a name, such as a value of the registry: the name may say that all of it is one.
+#[must_use]
+pub fn named_value(name: &str, value: &str) -> String {
+    let named = format!("{name}={value}");
+    match text(&named).strip_prefix(name).and_then(|rest| rest.strip_prefix('=')) {
+        Some(redacted) => redacted.to_owned(),
+        None => text(value).into_owned(),
+    }
+}
+
 /// Takes secrets out of bytes that may not be text.
 #[must_use]
 pub fn bytes(input: &[u8]) -> Cow<'_, [u8]> {

@@ -107,7 +107,15 @@ fn g5_what_is_acknowledged_is_committed_and_what_is_sent_again_is_recorded_once(
     runtime().block_on(async {
         let rig = start().await;
         let (mut sensor, welcome) = Sensor::open(rig.server.addr(), &rig.key).await.unwrap();
-        assert_eq!(welcome, IngestWelcome { sensor: "edge-7".to_owned(), acked_sequence: 0, window: 4_096 });
+        assert_eq!(
+            welcome,
+            IngestWelcome {
+                sensor: "edge-7".to_owned(),
+                acked_sequence: 0,
+                window: 4_096,
+                policy_digest: welcome.policy_digest.clone()
+            }
+        );
         sensor.batch(1, opens(1, 3)).await;
         let ack = sensor.acked(3).await.unwrap();
         // Read by another connection at the moment of the acknowledgement.

@@ -5,7 +5,7 @@ mod ingest;
 mod keys;
 mod killing;
 mod policies;
-mod rig;
+pub(crate) mod rig;
 mod roles;
 mod sessions;
 mod tls;

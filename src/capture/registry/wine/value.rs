@@ -41,17 +41,7 @@ pub fn data(value_type: RegistryValueType, name: &str, bytes: &[u8]) -> String {
             _,
         ) => hex(bytes),
     };
-    without_secret(name, &plain)
-}
-
-/// `name=data` is how redaction knows a secret by its name.
-fn without_secret(name: &str, plain: &str) -> String {
-    let named = format!("{name}={plain}");
-    let redacted = redact::text(&named);
-    match redacted.strip_prefix(name).and_then(|rest| rest.strip_prefix('=')) {
-        Some(data) => data.to_owned(),
-        None => redact::text(plain).into_owned(),
-    }
+    redact::named_value(name, &plain)
 }
 
 fn utf16(bytes: &[u8]) -> String {

@@ -2,8 +2,10 @@
 
 use tonic::Status;
 
+use super::registry::spelt;
 use crate::encode::proto;
 use crate::event::{Event, EventsLost, Family, Kind, SensorOrigin, SessionId, Severity, Timestamp};
+use crate::policy::is_gated;
 use crate::runtime::{clock, ids};
 
 /// The event that a sensor's message is, under the sensor's name and number. `at` names the message in a refusal.
@@ -33,9 +35,18 @@ pub(super) fn event(mut message: proto::Event, name: &str, sequence: u64, at: &s
         id: if is_observed(event.id.as_bytes()) { event.id } else { fresh },
         session_id: event.session_id.map(|session| within(name, &session)),
         sensor: Some(SensorOrigin { name: name.to_owned(), sequence }),
-        payload: crate::event::redact::payload(event.payload),
+        payload: crate::event::redact::payload(spelt(event.payload)),
         ..event
     })
+}
+
+/// Refuses what no policy decides.
+pub(super) fn gated(operation: &Event) -> Result<(), Status> {
+    if is_gated(operation.kind()) {
+        return Ok(());
+    }
+    let kind = operation.kind().as_str();
+    Err(Status::invalid_argument(format!("operation: a `{kind}` is nothing that can be refused")))
 }
 
 /// The `events_lost` that a sensor's own loss is. It has a number of the sensor, so that it is declared once.

@@ -7,8 +7,10 @@
 //! sensor wait, and no interceptor.
 
 mod api;
+mod applied;
 mod check;
 mod place;
+mod registry;
 mod stream;
 
 pub use api::IngestApi;

@@ -5,16 +5,19 @@ use std::sync::Arc;
 use tokio::sync::{OwnedMutexGuard, mpsc, watch};
 use tonic::{Status, Streaming};
 
+use super::applied::{self, Applied};
 use super::check;
 use super::place::{Place, Places, Turn};
 use crate::channel::GateError;
 use crate::channel::intake::AppendError;
 use crate::encode::proto::ingest_request::Message as Request;
 use crate::encode::proto::ingest_response::Message as Response;
-use crate::encode::proto::{IngestAck, IngestBatch, IngestRequest, IngestResponse, IngestWelcome, Verdict, VerdictRequest};
+use crate::encode::proto::{
+    AppliedVerdict, IngestAck, IngestBatch, IngestRequest, IngestResponse, IngestWelcome, Verdict, VerdictRequest,
+};
 use crate::event::{self, Event};
 use crate::journal::{Journal, ReaderStore};
-use crate::policy::{Judgement, Policy, is_gated};
+use crate::policy::{Judgement, Policy};
 use crate::runtime::metrics::metrics;
 use crate::serve::grpc::decision::decision;
 
@@ -125,7 +128,16 @@ async fn welcome(parts: &Arc<Parts>, name: &str, place: &Arc<Place>, answers: &A
         .map_err(|error| Status::unavailable(format!("the journal cannot be read: {error}")))?;
     *next = acked + 1;
     let window = u32::try_from(parts.window).unwrap_or(u32::MAX);
-    send(answers, Response::Welcome(IngestWelcome { sensor: name.to_owned(), acked_sequence: acked, window })).await?;
+    send(
+        answers,
+        Response::Welcome(IngestWelcome {
+            sensor: name.to_owned(),
+            acked_sequence: acked,
+            window,
+            policy_digest: parts.policy.digest().to_owned(),
+        }),
+    )
+    .await?;
     Ok(acked)
 }
 
@@ -183,6 +195,7 @@ impl Stream<'_> {
         match request.message {
             Some(Request::Batch(batch)) => self.take_batch(batch).await,
             Some(Request::Verdict(question)) => self.answer(question).await,
+            Some(Request::Applied(said)) => self.take_applied(said).await,
             Some(Request::Hello(_)) => Err(Status::failed_precondition("`hello` is the first message of a stream only")),
             None => Err(Status::invalid_argument("a message without content")),
         }
@@ -250,6 +263,34 @@ impl Stream<'_> {
         handing.await.map_err(|_panic| Status::internal("handing events over failed"))
     }
 
+    /// Records what the sensor did by itself.
+    async fn take_applied(&mut self, said: AppliedVerdict) -> Result<(), Status> {
+        let mut next = self.lock().await?;
+        if said.sequence == 0 || said.sequence > *next {
+            return Err(gap(*next, said.sequence));
+        }
+        // What was sent before is on record already, or on its way.
+        if said.sequence == *next {
+            if let Some(reason) = self.parts.journal.failure() {
+                return Err(cannot_write(&reason));
+            }
+            let message = said.operation.clone().ok_or_else(|| Status::invalid_argument("applied.operation: it is missing"))?;
+            let operation = check::event(message, self.name, said.sequence, "applied.operation")?;
+            check::gated(&operation)?;
+            let Applied { judgement, policy_digest } = applied::judgement(&said, &operation, &self.parts.policy)?;
+            let channel = Arc::clone(self.parts.journal.channel());
+            let recording = tokio::task::spawn_blocking(move || {
+                channel.publish_decided(&operation, &judgement, &policy_digest);
+                *next += 1;
+            });
+            recording.await.map_err(|_panic| Status::internal("recording failed"))?;
+            metrics().ingested_events.of(self.name).add(1);
+            self.handed = said.sequence;
+        }
+        let committed: Committed = Box::pin(self.parts.journal.committed());
+        self.pending.send((self.handed, committed)).await.map_err(|_ended| Status::unavailable("the journal is closed"))
+    }
+
     /// Decides an operation that the sensor holds. It is on record with its decision when the answer goes out (G-1).
     async fn answer(&mut self, question: VerdictRequest) -> Result<(), Status> {
         let mut next = self.lock().await?;
@@ -258,10 +299,7 @@ impl Stream<'_> {
         }
         let message = question.operation.ok_or_else(|| Status::invalid_argument("operation: it is missing"))?;
         let operation = check::event(message, self.name, question.sequence, "operation")?;
-        if !is_gated(operation.kind()) {
-            let kind = operation.kind().as_str();
-            return Err(Status::invalid_argument(format!("operation: a `{kind}` is nothing that can be refused")));
-        }
+        check::gated(&operation)?;
         let (channel, policy) = (Arc::clone(self.parts.journal.channel()), Arc::clone(&self.parts.policy));
         let id = operation.id;
         let deciding = tokio::task::spawn_blocking(move || {
@@ -279,6 +317,8 @@ impl Stream<'_> {
             rule: judgement.rule.as_deref().map(str::to_owned),
             reason: judgement.reason.to_string(),
             event_id: id.to_string(),
+            policy_digest: self.parts.policy.digest().to_owned(),
+            attack: judgement.attack.iter().map(ToString::to_string).collect(),
         };
         match recorded {
             Ok(()) => {

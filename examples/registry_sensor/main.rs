@@ -1,0 +1,87 @@
+//! Plays a registry sensor of another machine: reads operations, one a line, and asks the server about each.
+//!
+//! ```text
+//! agentsh keys create edge-7 --role sensor        # prints the key
+//! agentsh server --grpc 127.0.0.1:9090
+//! printf 'set \\REGISTRY\\MACHINE\\SOFTWARE\\X\tColour\tred\n' |
+//!     SENSOR_KEY=… cargo run --example registry_sensor -- 127.0.0.1:9090 --fail closed --deadline-ms 500
+//! ```
+//! A line is a word (`create`, `open`, `query`, `set`, `delete-value`, `delete`, `rename`), a blank and the key, then, after tabs, the
+//! value's name and its data, or the new key.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a program of its own, for people to read"
+)]
+
+mod sensor;
+
+use std::io::BufRead as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use agentsh::encode::proto::{self, Event, Kind, event::Payload};
+use sensor::{FailMode, Options, Sensor};
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let (Some(address), Ok(key)) = (arguments.next(), std::env::var("SENSOR_KEY")) else {
+        eprintln!("usage: SENSOR_KEY=KEY registry_sensor HOST:PORT [--fail open|closed] [--deadline-ms N]");
+        return ExitCode::from(2);
+    };
+    let mut options = Options { address, key, deadline: Duration::from_secs(1), fail: FailMode::Closed };
+    while let Some(argument) = arguments.next() {
+        match (argument.as_str(), arguments.next()) {
+            ("--fail", Some(mode)) => options.fail = if mode == "open" { FailMode::Open } else { FailMode::Closed },
+            ("--deadline-ms", Some(number)) => options.deadline = Duration::from_millis(number.parse().unwrap_or(1_000)),
+            _ => return ExitCode::from(2),
+        }
+    }
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return ExitCode::FAILURE };
+    runtime.block_on(async {
+        let mut sensor = Sensor::new(options);
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            match operation(&line) {
+                Some(operation) => {
+                    let answer = sensor.decide(operation).await;
+                    let word = if answer.allow { "allow" } else { "deny" };
+                    println!("{word}\t{:?}\t{}\t{}", answer.from, answer.attack.join(","), answer.reason);
+                }
+                None => eprintln!("not an operation: {line}"),
+            }
+        }
+        match sensor.flush().await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(status) => {
+                eprintln!("error: not everything is in the journal: {}", status.message());
+                ExitCode::FAILURE
+            }
+        }
+    })
+}
+
+/// Reads a line.
+fn operation(line: &str) -> Option<Event> {
+    let (word, rest) = line.split_once(' ')?;
+    let mut fields = rest.split('\t').map(str::to_owned);
+    let key = fields.next()?;
+    let value_name = fields.next().unwrap_or_default();
+    let (kind, payload) = match word {
+        "create" => (Kind::RegistryCreateKey, Payload::RegistryCreateKey(proto::RegistryCreateKey { key })),
+        "open" => (Kind::RegistryOpenKey, Payload::RegistryOpenKey(proto::RegistryOpenKey { key, access: 0x2_0019 })),
+        "query" => (Kind::RegistryQueryValue, Payload::RegistryQueryValue(proto::RegistryQueryValue { key, value_name })),
+        "set" => {
+            let value_type = proto::RegistryValueType::Sz.into();
+            let set = proto::RegistrySetValue { key, value_name, value_type, data: fields.next(), ..Default::default() };
+            (Kind::RegistrySetValue, Payload::RegistrySetValue(set))
+        }
+        "delete-value" => {
+            (Kind::RegistryDeleteValue, Payload::RegistryDeleteValue(proto::RegistryDeleteValue { key, value_name }))
+        }
+        "delete" => (Kind::RegistryDeleteKey, Payload::RegistryDeleteKey(proto::RegistryDeleteKey { key })),
+        "rename" => (Kind::RegistryRenameKey, Payload::RegistryRenameKey(proto::RegistryRenameKey { key, new_key: value_name })),
+        _ => return None,
+    };
+    Some(Event { kind: kind.into(), payload: Some(payload), ..Event::default() })
+}

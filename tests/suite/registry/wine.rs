@@ -1,0 +1,181 @@
+//! Windows programs under Wine in a session: every registry operation once, and the program's own output untouched.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+use agentsh::event::{Decision, JournaledEvent, Kind, LayerState, Payload};
+
+use crate::run::support::{Place, text};
+use crate::support::has_program;
+
+const COMPILER: &str = "x86_64-w64-mingw32-gcc";
+
+/// One Wine at a time: a prefix has one server, and two prefixes would only slow each other down.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// A prefix and the program, in the place of a test.
+struct Windows {
+    place: Place,
+    nobody: bool,
+}
+
+impl Windows {
+    fn new(test: &str, nobody: bool) -> Option<Self> {
+        if !has_program(COMPILER, test) || !has_program("wine", test) {
+            return None;
+        }
+        let place = if nobody { Place::for_nobody(test)? } else { Place::new() };
+        let windows = Self { place, nobody };
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite/registry/program.c");
+        let built = Command::new(COMPILER)
+            .arg("-O1")
+            .arg(source)
+            .arg("-o")
+            .arg(windows.place.workspace().join("app.exe"))
+            .output()
+            .unwrap();
+        assert!(built.status.success(), "{}", text(&built.stderr));
+        // The prefix is made outside of the session, where making it is nobody's business.
+        let made = windows.plain(&["wine", "wineboot", "--init"]).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+        assert!(made.success());
+        windows.settle();
+        Some(windows)
+    }
+
+    fn prefix(&self) -> PathBuf {
+        self.place.folder().join("prefix")
+    }
+
+    fn set_up<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+        command
+            .current_dir(self.place.workspace())
+            .env("WINEPREFIX", self.prefix())
+            .env("WINEDEBUG", "-all")
+            .env("HOME", self.place.folder())
+    }
+
+    fn plain(&self, argv: &[&str]) -> Command {
+        let user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+        let all: Vec<&str> = user.into_iter().filter(|_| self.nobody).chain(argv.iter().copied()).collect();
+        let mut command = Command::new(all[0]);
+        self.set_up(command.args(&all[1..]).stdin(Stdio::null()));
+        command
+    }
+
+    /// Waits until the prefix's server has ended, so that the next program starts one.
+    fn settle(&self) {
+        let _status = self.plain(&["wineserver", "-k"]).stderr(Stdio::null()).status().unwrap();
+        let _status = self.plain(&["wineserver", "-w"]).stderr(Stdio::null()).status().unwrap();
+    }
+
+    fn run(&self) -> Output {
+        let argv = ["wine", "app.exe"];
+        let mut command = if self.nobody { self.place.command_as_nobody(&argv) } else { self.place.command(&argv) };
+        self.set_up(&mut command).output().unwrap()
+    }
+}
+
+impl Drop for Windows {
+    fn drop(&mut self) {
+        self.settle();
+    }
+}
+
+/// The program's own changes and what it read: not what the libraries of every Windows program do as they are loaded.
+fn of_the_test(event: &JournaledEvent) -> bool {
+    event.event.subject().is_some_and(|subject| subject.contains("AgentshTest") || subject.contains(r"CurrentVersion\Run"))
+}
+
+fn check(windows: &Windows) {
+    let native = windows.plain(&["wine", "app.exe"]).output().unwrap();
+    windows.settle();
+    let output = windows.run();
+    assert_eq!((output.status.code(), native.status.code()), (Some(7), Some(7)), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), text(&native.stdout));
+    let own = text(&output.stderr);
+    let own = own.split("agentsh: session").next().unwrap();
+    assert_eq!(own, text(&native.stderr), "the program's own stderr");
+
+    let place = &windows.place;
+    let registry = place.events().into_iter().filter(|event| event.kind.family() == agentsh::event::Family::Registry);
+    let registry: Vec<JournaledEvent> = registry.filter(of_the_test).collect();
+    if registry.is_empty() {
+        let report = place.events_of(Kind::CapabilityReport);
+        let Payload::CapabilityReport(report) = &report[0].event.payload else { panic!("{report:?}") };
+        let layer = report.layers.iter().find(|layer| layer.layer == agentsh::event::Layer::Registry).unwrap();
+        assert_eq!(layer.state, LayerState::Absent, "nothing was recorded: {layer:?}");
+        eprintln!("skipped: registry operations: {}", layer.reason.as_deref().unwrap_or_default());
+        return;
+    }
+    let user = registry[0].event.subject().unwrap().split('\\').take(2).collect::<Vec<_>>().join(r"\");
+    let shown: Vec<String> = registry
+        .iter()
+        .map(|event| {
+            format!(
+                "{} {}",
+                event.kind.as_str(),
+                event.event.subject().unwrap().strip_prefix(&format!(r"{user}\Software\")).unwrap()
+            )
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            r"registry_create_key AgentshTest",
+            r"registry_set_value AgentshTest\Number",
+            "registry_set_value AgentshTest\\Ä \"b\"",
+            r"registry_set_value AgentshTest\Large",
+            r"registry_query_value AgentshTest\Number",
+            r"registry_delete_value AgentshTest\Number",
+            r"registry_create_key AgentshTest\Old",
+            r"registry_open_key AgentshTest\Old",
+            r"registry_rename_key AgentshTest\Old",
+            r"registry_open_key AgentshTest\New",
+            r"registry_delete_key AgentshTest\New",
+            r"registry_open_key Microsoft\Windows\CurrentVersion\Run",
+            r"registry_set_value Microsoft\Windows\CurrentVersion\Run\Updater",
+            r"registry_open_key AgentshTest",
+            r"registry_delete_key AgentshTest",
+        ]
+    );
+    let data = |at: usize| match &registry[at].event.payload {
+        Payload::RegistrySetValue(set) => (set.value_type.as_str(), set.data.clone().unwrap(), set.size.unwrap()),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(data(1), ("dword", "42".to_owned(), 4));
+    assert_eq!(data(2), ("sz", "hello".to_owned(), 12));
+    assert_eq!(data(12), ("sz", r"C:\evil.exe".to_owned(), 24));
+    assert_eq!((data(3).0, data(3).2), ("binary", 3_000));
+    for event in &registry {
+        let actor = event.event.actor.as_ref().unwrap();
+        assert!(actor.exe.as_ref().unwrap().as_bytes().ends_with(br"\app.exe"), "{actor:?}");
+        assert_eq!(actor.comm.as_ref().unwrap().as_bytes(), b"app.exe");
+    }
+    // What has happened cannot have been refused.
+    let decisions = place.events_of(Kind::PolicyDecision);
+    let of_run =
+        decisions.iter().find(|event| event.event.subject().is_some_and(|subject| subject.ends_with(r"Run\Updater"))).unwrap();
+    let Payload::PolicyDecision(decision) = &of_run.event.payload else { panic!("{of_run:?}") };
+    assert_eq!(decision.decision, Decision::Audit);
+    assert!(decision.reason.starts_with("would be `deny`, but Wine only watches"), "{}", decision.reason);
+    assert_eq!(of_run.event.attack.iter().map(|technique| technique.as_str()).collect::<Vec<_>>(), ["T1547.001"]);
+    place.check_whole();
+    place.check_accounted();
+}
+
+#[test]
+fn a_windows_program_s_registry_operations_are_on_record_once_each() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(windows) = Windows::new("registry::wine", false) {
+        check(&windows);
+    }
+}
+
+#[test]
+fn a_windows_program_s_registry_operations_are_on_record_once_each_for_an_ordinary_user() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(windows) = Windows::new("registry::wine as nobody", true) {
+        check(&windows);
+    }
+}
