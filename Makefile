@@ -5,7 +5,7 @@ CARGO ?= cargo
 FLAGS ?= $(if $(CI),--locked)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench test-schedules test-peers test-conservation golden install clean
+.PHONY: help demo test lint bench bench-detections test-schedules test-peers test-conservation golden install clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do \
@@ -28,6 +28,10 @@ lint: ## Check the format and the lints
 bench: ## Measure, and write docs/performance.md
 	@sh scripts/setup.sh test
 	$(CARGO) bench $(FLAGS)
+
+bench-detections: ## Measure how well the rules recognise attacks and how quiet they are, into docs/performance.md
+	@sh scripts/setup.sh test
+	$(CARGO) bench $(FLAGS) -- quality
 
 test-schedules: ## Explore the thread schedules of the channel
 	@sh scripts/setup.sh build

@@ -1,6 +1,6 @@
 //! `make bench`: measures and writes `docs/performance.md`. Peers run the same work in the same run, interleaved; medians count.
 //!
-//! Arguments: names of sections to run (`journal gate start memory lake otlp streams wire`), all if none. `AGENTSH_BENCH_DIR` is where journals are made
+//! Arguments: names of sections to run (`journal gate start memory lake otlp streams wire quality`), all if none. `AGENTSH_BENCH_DIR` is where journals are made
 //! (default: the target folder), so that another disk can be measured.
 #![allow(
     clippy::unwrap_used,
@@ -20,6 +20,7 @@ mod lake;
 mod load;
 mod memory;
 mod otlp;
+mod quality;
 mod raw_stream;
 mod report;
 mod start;
@@ -38,7 +39,7 @@ fn main() {
         .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench"), PathBuf::from);
     std::fs::create_dir_all(&folder).unwrap();
     let mut report = report::Report::load();
-    let sections: [(&str, Section); 8] = [
+    let sections: [(&str, Section); 9] = [
         ("journal", journal::run),
         ("gate", gate::run),
         ("start", start::run),
@@ -47,6 +48,7 @@ fn main() {
         ("otlp", otlp::run),
         ("streams", streams::run),
         ("wire", wire::run),
+        ("quality", quality::run),
     ];
     for (name, run) in sections {
         if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {

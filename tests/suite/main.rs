@@ -15,6 +15,7 @@ mod architecture;
 mod channel;
 mod config;
 mod conservation;
+mod detect;
 mod fuse;
 mod golden;
 mod grpc;

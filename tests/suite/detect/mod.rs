@@ -1,0 +1,3 @@
+//! Detections: the rules of the program.
+
+mod pack;
