@@ -5,7 +5,7 @@ CARGO ?= cargo
 FLAGS ?= $(if $(CI),--locked)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench fuzz test-scale test-schedules test-peers test-conservation golden install clean
+.PHONY: help demo test lint bench bench-detections fuzz test-scale test-schedules test-peers test-conservation golden install clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do \
@@ -36,6 +36,10 @@ fuzz: ## Feed the readers of foreign files with changed inputs for a minute (FUZ
 test-scale: ## Run the tests that read gigabytes
 	@sh scripts/setup.sh test
 	$(CARGO) test $(FLAGS) --release --test scale -- --nocapture
+
+bench-detections: ## Measure how well the rules recognise attacks and how quiet they are, into docs/performance.md
+	@sh scripts/setup.sh test
+	$(CARGO) bench $(FLAGS) -- quality
 
 test-schedules: ## Explore the thread schedules of the channel
 	@sh scripts/setup.sh build

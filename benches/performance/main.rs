@@ -1,7 +1,7 @@
 //! `make bench`: measures and writes `docs/performance.md`. Peers run the same work in the same run, interleaved; medians count.
 //!
-//! Arguments: names of sections to run (`journal gate start memory lake import otlp sinks streams wire`), all if none. `BENCH_DIR` is where
-//! journals are made
+//! Arguments: names of sections to run (`journal gate start memory lake import otlp sinks streams wire quality`), all if none. `BENCH_DIR` is
+//! where journals are made
 //! (default: the target folder), so that another disk can be measured.
 #![allow(
     clippy::unwrap_used,
@@ -22,6 +22,7 @@ mod lake;
 mod load;
 mod memory;
 mod otlp;
+mod quality;
 mod raw_stream;
 mod report;
 mod sinks;
@@ -41,7 +42,7 @@ fn main() {
         std::env::var_os("BENCH_DIR").map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench"), PathBuf::from);
     std::fs::create_dir_all(&folder).unwrap();
     let mut report = report::Report::load();
-    let sections: [(&str, Section); 10] = [
+    let sections: [(&str, Section); 11] = [
         ("journal", journal::run),
         ("gate", gate::run),
         ("start", start::run),
@@ -52,6 +53,7 @@ fn main() {
         ("sinks", sinks::run),
         ("streams", streams::run),
         ("wire", wire::run),
+        ("quality", quality::run),
     ];
     for (name, run) in sections {
         if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {

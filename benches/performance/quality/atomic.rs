@@ -36,9 +36,5 @@ pub fn load(file: &Path) -> Vec<Test> {
 
 /// Tests that could be run and are not: id and reason. Reviewed by hand.
 pub fn excluded() -> BTreeMap<&'static str, &'static str> {
-    include_str!("excluded.tsv")
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .filter_map(|line| line.split_once('\t'))
-        .collect()
+    include_str!("excluded.tsv").lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('\t')).collect()
 }

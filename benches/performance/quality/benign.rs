@@ -23,11 +23,7 @@ const WORK: [(&str, &str, &str); 5] = [
         "npm",
         "mkdir lib app && echo '{\"name\":\"lib\",\"version\":\"1.0.0\",\"scripts\":{\"postinstall\":\"node -e 1\"}}' > lib/package.json && echo '{\"name\":\"app\",\"version\":\"1.0.0\",\"scripts\":{\"test\":\"node -e 1\"}}' > app/package.json && cd app && npm install --offline --no-audit --no-fund ../lib && npm test && rm -rf node_modules",
     ),
-    (
-        "pytest",
-        "pytest",
-        "printf 'def test_a():\\n    assert 6 * 7 == 42\\n' > test_a.py && pytest -q",
-    ),
+    ("pytest", "pytest", "printf 'def test_a():\\n    assert 6 * 7 == 42\\n' > test_a.py && pytest -q"),
     (
         "make and a compiler",
         "make",

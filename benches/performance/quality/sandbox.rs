@@ -11,7 +11,18 @@ const SECONDS: &str = "20";
 
 fn enter(folder: &Path, script: &Path, out: &Path) -> Command {
     let mut command = Command::new("timeout");
-    command.args(["--signal=KILL", SECONDS, "unshare", "--user", "--map-root-user", "--mount", "--pid", "--net", "--fork", "--kill-child"]);
+    command.args([
+        "--signal=KILL",
+        SECONDS,
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "--pid",
+        "--net",
+        "--fork",
+        "--kill-child",
+    ]);
     command.arg("sh").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/performance/quality/sandbox.sh"));
     command.arg(folder.join("root")).arg(env!("CARGO_BIN_EXE_agentsh")).arg(script).arg(out);
     command.stdin(Stdio::null());

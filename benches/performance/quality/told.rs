@@ -107,7 +107,9 @@ fn commands(text: &str) -> Vec<String> {
                 part.push(c);
                 quote = Some(c);
             }
-            (None, '#') if part.is_empty() || part.ends_with([' ', '\t']) => while rest.next_if(|next| *next != '\n').is_some() {},
+            (None, '#') if part.is_empty() || part.ends_with([' ', '\t']) => {
+                while rest.next_if(|next| *next != '\n').is_some() {}
+            }
             (None, '&') if part.ends_with(['<', '>']) || rest.peek() == Some(&'>') => part.push(c),
             (None, ';' | '\n' | '|' | '&' | '(' | ')' | '`') => parts.push(std::mem::take(&mut part)),
             (None, _) => part.push(c),

@@ -2,6 +2,7 @@
 
 mod attack;
 mod cases;
+mod pack;
 mod reader;
 mod regression;
 mod sigma;
