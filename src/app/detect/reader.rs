@@ -76,8 +76,9 @@ impl Work {
         let faults = engine.faults();
         metrics().detect_faults.set(u64::try_from(faults.len()).unwrap_or(u64::MAX));
         metrics().detect_rules.set(u64::try_from(engine.rules().iter().filter(|rule| rule.fed).count()).unwrap_or(u64::MAX));
-        for fault in faults.iter().take(10) {
-            tracing::warn!(%fault, "a rule is not in order; agentsh detect rules check lists all that is wrong");
+        if let Some(first) = faults.first() {
+            let count = faults.len();
+            tracing::warn!(count, %first, "rules are not in order; agentsh detect rules check lists what is wrong");
         }
         let mut told = None;
         // One process detects at a time: the place is free again when it ends or dies.

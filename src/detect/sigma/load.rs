@@ -52,7 +52,13 @@ pub struct Fault {
 impl Fault {
     /// A rule that is not used.
     fn of(info: &RuleInfo, reason: String) -> Self {
-        Self { file: info.file.clone(), line: info.line, rule: Some(info.title.clone()), reason, refused: true }
+        Self {
+            file: info.file.clone(),
+            line: info.line,
+            rule: Some(info.title.clone()),
+            reason: one_line(&reason),
+            refused: true,
+        }
     }
 }
 
@@ -110,7 +116,7 @@ impl Rules {
 
     fn fault(&mut self, source: &Source, line: Option<usize>, rule: Option<&str>, reason: impl ToString, refused: bool) {
         let rule = rule.map(str::to_owned);
-        self.faults.push(Fault { file: source.file.clone(), line, rule, reason: reason.to_string(), refused });
+        self.faults.push(Fault { file: source.file.clone(), line, rule, reason: one_line(&reason.to_string()), refused });
     }
 
     fn take(&mut self, source: &Source, limits: Limits) {
@@ -278,6 +284,11 @@ fn id_of(seed: &str) -> String {
     let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
     format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32))
+}
+
+/// A reader's message without its drawing: a fault is one line.
+fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The line that a reader's message names (`… at line 12 column 3`).

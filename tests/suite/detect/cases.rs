@@ -1,37 +1,16 @@
 //! Tests: detect: every built-in rule on events that were really recorded: it recognises what it is for, and nothing else.
 //!
-//! `cases/<file name of the rule without .yml>/positive*.jsonl` must fire the rule, `negative*.jsonl` must not.
+//! `cases/<file name of the rule without .yml>.jsonl` holds events that fire the rule and events of the same kind that do not.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use agentsh::app::detect::{TrialError, trial};
+use agentsh::app::detect::{TrialError, read_line, trial};
 use agentsh::detect::BUILT_IN;
-use agentsh::event::Payload;
+use agentsh::event::{EventId, Kind};
 
 use super::engine;
-
-fn files(folder: &Path, start: &str) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    files.retain(|file| file.file_name().unwrap().to_string_lossy().starts_with(start));
-    files.sort();
-    files
-}
-
-/// The rules of a text that fire on the events of a file.
-fn fired(text: &str, file: &Path) -> usize {
-    let mut engine = engine(&[text]);
-    let mut fired = 0;
-    let lines = std::io::BufReader::new(fs::File::open(file).unwrap());
-    let events = trial::<TrialError>(&mut engine, lines, |found| {
-        assert!(matches!(found.detection.payload, Payload::Detection(_)));
-        fired += 1;
-        Ok(())
-    });
-    assert!(events.unwrap() > 0, "{} holds no event", file.display());
-    fired
-}
 
 #[test]
 fn every_built_in_rule_is_in_order_and_has_a_case_that_fires_it_and_one_that_does_not() {
@@ -39,14 +18,18 @@ fn every_built_in_rule_is_in_order_and_has_a_case_that_fires_it_and_one_that_doe
     let all: Vec<&str> = BUILT_IN.iter().map(|(_, text)| *text).collect();
     assert_eq!(engine(&all).faults(), []);
     for (name, text) in BUILT_IN {
-        let folder = cases.join(name.strip_suffix(".yml").unwrap());
-        let (positive, negative) = (files(&folder, "positive"), files(&folder, "negative"));
-        assert!(!positive.is_empty() && !negative.is_empty(), "{name} has not both cases in {}", folder.display());
-        for file in positive {
-            assert!(fired(text, &file) > 0, "{} does not fire {name}", file.display());
-        }
-        for file in negative {
-            assert_eq!(fired(text, &file), 0, "{} fires {name}", file.display());
-        }
+        let file = cases.join(name.replace(".yml", ".jsonl"));
+        let lines = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{name} has no cases: {error}"));
+        let mut fired: BTreeSet<EventId> = BTreeSet::new();
+        let mut kinds: BTreeSet<Kind> = BTreeSet::new();
+        let looked = trial::<TrialError>(&mut engine(&[text]), lines.as_bytes(), |found| {
+            fired.insert(found.on.event.id);
+            kinds.insert(found.on.kind);
+            Ok(())
+        });
+        assert!(looked.unwrap() > 0 && !fired.is_empty(), "{} does not fire {name}", file.display());
+        let silent = lines.lines().filter(|line| !line.trim().is_empty()).map(|line| read_line(line).unwrap());
+        let silent = silent.filter(|event| kinds.contains(&event.kind) && !fired.contains(&event.event.id)).count();
+        assert!(silent > 0, "{}: every event of the kind fires {name}", file.display());
     }
 }
