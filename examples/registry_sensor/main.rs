@@ -12,6 +12,7 @@
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::disallowed_methods,
+    unreachable_pub,
     reason = "a program of its own, for people to read"
 )]
 

@@ -23,7 +23,7 @@ fn operations(lines: &str) -> Vec<Operation> {
         state.line(line);
     }
     let seen = lines.lines().filter_map(|line| state.line(line));
-    seen.filter_map(|seen| if let Seen::Operation(operation) = seen { Some(operation) } else { None }).collect()
+    seen.filter_map(|seen| if let Seen::Operation(operation) = seen { Some(*operation) } else { None }).collect()
 }
 
 fn shown(lines: &str) -> Vec<String> {

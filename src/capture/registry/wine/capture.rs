@@ -148,7 +148,7 @@ impl Reader {
             Some(Seen::Unknown) => {
                 lose(&*self.gatekeeper, 1, "a registry operation on a key whose handle came from elsewhere".to_owned());
             }
-            Some(Seen::Operation(operation)) => self.record(operation),
+            Some(Seen::Operation(operation)) => self.record(*operation),
         }
     }
 

@@ -41,7 +41,7 @@ pub enum Seen {
     /// A process has come; it can be looked at under its number on this system.
     Process(u32),
     /// An operation.
-    Operation(Operation),
+    Operation(Box<Operation>),
     /// An operation on a key that is not known, since its handle came from elsewhere.
     Unknown,
 }
@@ -353,7 +353,7 @@ impl WineState {
         if process.own && looks {
             return None;
         }
-        Some(Seen::Operation(Operation { pid: process.pid, image: process.image.clone(), payload, failed }))
+        Some(Seen::Operation(Box::new(Operation { pid: process.pid, image: process.image.clone(), payload, failed })))
     }
 
     /// What the service manager does below `Services` while Wine is not starting up, a program has asked it for.
