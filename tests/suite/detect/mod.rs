@@ -1,7 +1,6 @@
 //! Tests: detect: rules, the fields that events offer them, ATT&CK's ids, and each built-in rule on events that were recorded.
 
 mod attack;
-mod cases;
 mod pack;
 mod reader;
 mod regression;
