@@ -248,7 +248,7 @@ impl fmt::Display for Summary {
         if self.undetected > 0 {
             writeln!(
                 f,
-                "  later     rules have not looked at the last {} events yet; the next run or the server does",
+                "  later     rules have not looked at {} events yet: the server or a longer run does, or `agentsh detect backfill`",
                 self.undetected
             )?;
         }
