@@ -32,6 +32,8 @@ const CONNECT: Duration = Duration::from_secs(10);
 pub struct GrpcClient {
     server: String,
     tls: bool,
+    /// Whether a certificate of ours is shown to the server.
+    shows_certificate: bool,
     channel: Channel,
     key: Option<MetadataValue<Ascii>>,
     runtime: Runtime,
@@ -65,7 +67,14 @@ impl GrpcClient {
             })?;
         }
         let channel = runtime.block_on(endpoint.connect()).map_err(|error| not_tls(&error))?;
-        Ok(Self { server: address.to_owned(), tls: tls.is_some(), channel, key, runtime })
+        Ok(Self {
+            server: address.to_owned(),
+            tls: tls.is_some(),
+            shows_certificate: tls.is_some_and(|tls| tls.cert_file.is_some()),
+            channel,
+            key,
+            runtime,
+        })
     }
 
     fn request<T>(&self, message: T) -> Request<T> {
@@ -98,7 +107,15 @@ impl GrpcClient {
         if !self.tls && said.contains("frame with invalid size") {
             return self.strange(&format!("{said}; if it speaks TLS, set client.tls.ca_file or client.tls.enabled: true"));
         }
-        ClientError::Broken { source: std::io::Error::other(said.to_owned()) }
+        // A server of TLS 1.3 that does not accept our certificate says so and closes; who writes at that moment hears of the second only.
+        let is_cut =
+            ["broken pipe", "connection reset", "Broken pipe", "Connection reset"].iter().any(|word| said.contains(word));
+        let hint = match (self.tls && is_cut, self.shows_certificate) {
+            (false, _) => String::new(),
+            (true, false) => format!("; {}", client_tls::SHOW_ONE_IF),
+            (true, true) => "; perhaps it does not accept the certificate of client.tls.cert_file".to_owned(),
+        };
+        ClientError::Broken { source: std::io::Error::other(format!("{said}{hint}")) }
     }
 
     fn session(&self, session: Option<Session>) -> Result<SessionInfo, ClientError> {

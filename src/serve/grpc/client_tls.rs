@@ -69,6 +69,9 @@ pub(super) fn explain(error: &(dyn Error + 'static)) -> Option<String> {
     Some(format!("{said}: {what_to_do}"))
 }
 
+/// What to do where the server may have asked for a certificate and got none.
+pub(super) const SHOW_ONE_IF: &str = "if it asks for a certificate, set client.tls.cert_file and client.tls.key_file";
+
 /// What to do where the server asks for a certificate and gets none.
 const SHOW_ONE: &str = "it asks for a certificate: set client.tls.cert_file and client.tls.key_file";
 

@@ -152,7 +152,16 @@ impl Process {
     }
 
     pub fn signal(&self, signal: nix::sys::signal::Signal) {
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
+        let pid = self.child.id();
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap()), signal).unwrap();
+        if signal == nix::sys::signal::Signal::SIGSTOP {
+            // A thread that runs on another core goes on for a moment.
+            let is_stopped = |stat: String| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'));
+            crate::support::until("every thread is stopped", || {
+                let mut tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+                tasks.all(|task| std::fs::read_to_string(task.unwrap().path().join("stat")).is_ok_and(is_stopped))
+            });
+        }
     }
 }
 

@@ -124,7 +124,9 @@ fn every_kind_has_every_form() {
     assert_eq!(rows.as_array().unwrap().len(), all);
     assert_eq!(ask(&recorded.data_dir, "--format ocsf").unwrap().lines().count(), all);
     let table = ask(&recorded.data_dir, "--raw").unwrap();
-    assert_eq!(table.lines().filter(|line| line.starts_with("   ") && !line.contains("SEQ")).count(), all, "{table}");
+    // A line with a date alone stands where the day changes.
+    let is_event = |line: &&str| line.starts_with("   ") && !line.contains("SEQ") && line.split_whitespace().count() > 1;
+    assert_eq!(table.lines().filter(is_event).count(), all, "{table}");
 }
 
 #[test]

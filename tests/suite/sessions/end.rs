@@ -22,7 +22,7 @@ fn a_session_without_a_command_ends_after_its_idle_timeout_counted_from_the_last
 #[test]
 fn a_session_ends_after_its_hard_timeout_whatever_runs_in_it() {
     let server = Server::start_with(&[("AGENTSH_SESSIONS__GRACE", "300ms")]);
-    let session = server.create_with(&["--hard-timeout", "700ms"]);
+    let session = server.create_with(&["--hard-timeout", "3s"]);
     let output = server.shell(&session, "trap '' TERM; while :; do sleep 0.05; done");
     assert_eq!(output.status.code(), Some(137), "it did not listen to SIGTERM: {}", text(&output.stderr));
     until("the session has ended", || server.info(&session)["end_reason"] == "hard_timeout");
