@@ -41,7 +41,9 @@ fn report(layer: Layer, found: &Findings) -> LayerReport {
         Layer::UnixSocket => not_built(layer, "unix sockets are not seen"),
         Layer::OutsideFiles => not_built(layer, "files outside of the workspace are not seen"),
         Layer::Limits => not_built(layer, "memory, CPU and processes are not limited"),
-        Layer::Registry => absent(layer, "Linux has no registry".to_owned(), None),
+        Layer::Registry => {
+            absent(layer, "Linux has none; that of Windows programs is recorded where they run under Wine".to_owned(), None)
+        }
     }
 }
 
