@@ -1,6 +1,6 @@
 //! `make bench`: measures and writes `docs/performance.md`. Peers run the same work in the same run, interleaved; medians count.
 //!
-//! Arguments: names of sections to run (`journal gate start memory lake import otlp sinks streams wire detect quality`), all if none. `BENCH_DIR` is
+//! Arguments: names of sections to run (`journal gate start memory lake import otlp sinks streams live wire detect quality`), all if none. `BENCH_DIR` is
 //! where journals are made
 //! (default: the target folder), so that another disk can be measured.
 #![allow(
@@ -20,6 +20,7 @@ mod gate;
 mod import;
 mod journal;
 mod lake;
+mod live;
 mod load;
 mod memory;
 mod otlp;
@@ -43,7 +44,7 @@ fn main() {
         std::env::var_os("BENCH_DIR").map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench"), PathBuf::from);
     std::fs::create_dir_all(&folder).unwrap();
     let mut report = report::Report::load();
-    let sections: [(&str, Section); 12] = [
+    let sections: [(&str, Section); 13] = [
         ("journal", journal::run),
         ("gate", gate::run),
         ("start", start::run),
@@ -53,6 +54,7 @@ fn main() {
         ("otlp", otlp::run),
         ("sinks", sinks::run),
         ("streams", streams::run),
+        ("live", live::run),
         ("wire", wire::run),
         ("detect", detect::run),
         ("quality", quality::run),

@@ -13,6 +13,7 @@ use super::keys::KeysCommand;
 use super::policy::PolicyCommand;
 use super::session::SessionCommand;
 use super::sinks::SinksCommand;
+use super::tell::{FilesArgs, TreeArgs, WhyArgs};
 use super::verify::VerifyArgs;
 
 /// A flight recorder for AI agents and any other command
@@ -38,6 +39,12 @@ pub(super) enum Command {
     Demo,
     /// Print recorded events: filters, formats, --follow
     Events(Box<EventsArgs>),
+    /// The processes of a session: who started whom, how each ended and was judged
+    Tree(TreeArgs),
+    /// The files that a session created, changed, renamed and deleted, net of intermediate steps
+    Files(FilesArgs),
+    /// Which processes led to a file's being as it is
+    Why(WhyArgs),
     /// Put evidence of other systems into the journal: Windows, macOS, auditd, JSON lines
     Import(ImportArguments),
     /// Check that the journal is whole, and name the seq if it is not

@@ -14,6 +14,7 @@ use anyhow::bail;
 use jiff::tz::TimeZone;
 
 pub use args::{EventsArgs, FilterArgs, Format};
+pub(super) use describe::verb;
 use printer::Printer;
 
 use super::output::{Exit, Output, is_closed_pipe};

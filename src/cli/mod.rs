@@ -20,6 +20,7 @@ mod run;
 mod server;
 mod session;
 pub mod sinks;
+pub mod tell;
 pub mod verify;
 
 pub use dispatch::main;

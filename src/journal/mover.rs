@@ -2,10 +2,12 @@
 //!
 //! SQLite would do that within a commit: every few thousand pages one commit writes and syncs the database file, and every event that
 //! comes meanwhile reaches readers tens of milliseconds late. A passive checkpoint takes no lock that a writer needs. Only the log's
-//! fresh start needs a moment without new pages; the writer takes it when the log is long, and finds little left to move.
+//! fresh start needs a moment without new pages: when the log is long the mover moves once more what came meanwhile and hands over to
+//! the writer, which finds little left to move between two commits.
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -13,6 +15,9 @@ use super::sqlite::LogMover;
 
 /// Bytes of the intake whose commits make it worth while: about two thousand pages of the log.
 const MOVE_BYTES: u64 = 4 << 20;
+
+/// Pages of the log (32 MiB) from which it is to start anew.
+const LONG_LOG: u64 = 8_192;
 
 #[derive(Default)]
 struct State {
@@ -27,12 +32,19 @@ struct State {
 pub(super) struct Mover {
     state: Mutex<State>,
     changed: Condvar,
+    /// The log is long and almost all of it is moved.
+    handed_over: AtomicBool,
     database: PathBuf,
 }
 
 impl Mover {
     pub(super) fn start(database: PathBuf) -> io::Result<(Arc<Self>, JoinHandle<()>)> {
-        let mover = Arc::new(Self { state: Mutex::new(State::default()), changed: Condvar::new(), database });
+        let mover = Arc::new(Self {
+            state: Mutex::new(State::default()),
+            changed: Condvar::new(),
+            handed_over: AtomicBool::new(false),
+            database,
+        });
         let thread = {
             let mover = Arc::clone(&mover);
             std::thread::Builder::new().name("journal-mover".to_owned()).spawn(move || mover.run())?
@@ -53,6 +65,11 @@ impl Mover {
         if due {
             self.changed.notify_all();
         }
+    }
+
+    /// Whether the writer is to move the rest of the log, now.
+    pub(super) fn takes_over(&self) -> bool {
+        self.handed_over.load(Relaxed) && self.handed_over.swap(false, Relaxed)
     }
 
     /// Ends the thread; what it is at is finished first.
@@ -76,9 +93,16 @@ impl Mover {
                 Some(log) => Ok(log),
                 None => LogMover::open(&self.database),
             }
-            .and_then(|open: LogMover| open.run().map(|()| open));
+            .and_then(|open: LogMover| {
+                let pages = open.run()?;
+                if pages >= LONG_LOG {
+                    open.run()?;
+                }
+                Ok((open, pages))
+            });
             match moved {
-                Ok(open) => {
+                Ok((open, pages)) => {
+                    self.handed_over.store(pages >= LONG_LOG, Relaxed);
                     log = Some(open);
                     failing = false;
                 }

@@ -184,6 +184,12 @@ impl Writer {
         self.progress.committed(progress.journaled, progress.lost_total(), head);
         self.intake_progress = progress;
         self.ringer.ring();
+        if self.mover.takes_over()
+            && let Err(error) = self.store.move_log()
+        {
+            // Everything is committed; the log only grows a little longer.
+            tracing::warn!(%error, "the write-ahead log cannot be moved into the database");
+        }
         let metrics = metrics();
         metrics.commit_events.observe(batch.events);
         metrics.commit_duration.observe(clock::micros_since(started));

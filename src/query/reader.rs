@@ -60,6 +60,10 @@ impl Reader {
         Ok(Self { store: ReaderStore::open(&data_dir.journal())? })
     }
 
+    pub(super) const fn store(&self) -> &ReaderStore {
+        &self.store
+    }
+
     /// `seq` of the last event; 0 when there is none.
     ///
     /// # Errors

@@ -19,6 +19,11 @@ const LOOK: Duration = Duration::from_millis(20);
 /// How long the detector waits for a ring before it looks by itself.
 const POLL: Duration = Duration::from_millis(500);
 
+/// How long the detector lets events gather while few come, and how many of them do not wait for more: a look costs the same for one
+/// as for many.
+const GATHER: Duration = Duration::from_millis(20);
+const MANY: u64 = 1_024;
+
 /// How long the cursor may stand behind what was looked at while nothing was found.
 const LAZY: Duration = Duration::from_secs(5);
 
@@ -126,8 +131,11 @@ impl Work {
             match stepped {
                 Ok(more) => {
                     failing = false;
-                    metrics().detect_behind.set(heads.head()?.saturating_sub(pass.looked()));
-                    if !more && told.is_none() {
+                    let behind = heads.head()?.saturating_sub(pass.looked());
+                    metrics().detect_behind.set(behind);
+                    if more && behind < MANY && told.is_none() {
+                        told = self.wait(GATHER)?;
+                    } else if !more && told.is_none() {
                         bell.wait(POLL)?;
                     } else if !more {
                         bell.wait(LOOK)?;

@@ -10,7 +10,7 @@ use crate::event::{
 use crate::runtime::units::{Age, Bytes, Count};
 
 /// The short word for a kind; at most nine letters.
-pub(super) const fn verb(kind: Kind) -> &'static str {
+pub(in crate::cli) const fn verb(kind: Kind) -> &'static str {
     match kind {
         Kind::FileOpen => "open",
         Kind::FileCreate => "create",

@@ -86,6 +86,14 @@ impl WriterStore {
         done
     }
 
+    /// Moves the rest of the write-ahead log into the database file, so that the next commit begins it anew.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub(crate) fn move_log(&self) -> Result<(), StoreError> {
+        super::connection::move_log(&self.connection).map(drop)
+    }
+
     /// Reads a value of `meta`.
     ///
     /// # Errors

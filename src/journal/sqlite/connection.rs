@@ -47,10 +47,9 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// Pages of the write-ahead log (48 MiB) behind which a commit moves what is left into the database file itself, so that the log starts
-/// anew. `journal::mover` has moved most of them by then; recorders that live too briefly for that, or readers that hold the log, are
-/// why it is here.
-const LOG_PAGES: u32 = 12_288;
+/// Pages of the write-ahead log (64 MiB) behind which each commit moves what is left into the database file itself. `journal::mover` and
+/// the writer have moved them long before; recorders that live too briefly for that, or readers that hold the log, are why it is here.
+const LOG_PAGES: u32 = 16_384;
 
 /// Pragmas of a writer: commits go to the write-ahead log without a sync of their own; `journal::sync` syncs the log on its timer.
 pub(super) fn prepare_writer(connection: &Connection) -> Result<(), StoreError> {
@@ -79,17 +78,25 @@ impl LogMover {
     }
 
     /// Moves what no reader needs in the log any more, and syncs the database file, beside readers and writers. Where another
-    /// recorder is doing just that, nothing is done.
+    /// recorder is doing just that, nothing is done. Returns the pages of the log.
     ///
     /// # Errors
     /// What SQLite says.
-    pub(crate) fn run(&self) -> Result<(), StoreError> {
-        let busy: bool = store_errors(self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(0)))?;
-        if busy {
-            tracing::debug!("another recorder moves the write-ahead log");
-        }
-        Ok(())
+    pub(crate) fn run(&self) -> Result<u64, StoreError> {
+        move_log(&self.connection)
     }
+}
+
+/// Moves what no reader needs in the log any more, and syncs the database file. Returns the pages of the log.
+pub(super) fn move_log(connection: &Connection) -> Result<u64, StoreError> {
+    let moved =
+        connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get::<_, bool>(0)?, row.get::<_, i64>(1)?)));
+    let (busy, pages) = store_errors(moved)?;
+    if busy {
+        tracing::debug!("another recorder moves the write-ahead log");
+    }
+    // -1: there is no log.
+    Ok(u64::try_from(pages).unwrap_or(0))
 }
 
 /// Moves everything that is committed into the database file, syncs that, and empties the log.

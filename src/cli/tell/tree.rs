@@ -1,0 +1,138 @@
+//! `agentsh tree`: the processes of a session, who started whom, how each ended and how it was judged.
+
+use std::io::Write as _;
+
+use clap::Args;
+
+use super::{SessionName, base_name, command_line};
+use crate::cli::output::{Exit, Output, middle, printable};
+use crate::event::Decision;
+use crate::query::session::{self, Process, Run, Tree};
+use crate::query::{DataDir, Reader};
+use crate::runtime::units::{Age, Count};
+
+/// No line is cut to less.
+const LEAST: usize = 40;
+
+/// `agentsh tree`: the processes of a session.
+#[derive(Clone, Debug, Args)]
+pub struct TreeArgs {
+    /// Which session.
+    #[command(flatten)]
+    pub session: SessionName,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Prints the processes of a session.
+///
+/// # Errors
+/// When there is no such session, the journal cannot be read, or the output cannot be written.
+pub fn run(args: &TreeArgs, data_dir: &DataDir, out: &mut Output<'_>) -> anyhow::Result<Exit> {
+    let reader = Reader::open(data_dir)?;
+    let name = reader.session(&args.session.session)?;
+    let tree = session::tree(&reader, &name)?;
+    if args.json {
+        let json = serde_json::json!({"session": name, "processes": tree.processes, "roots": tree.roots});
+        writeln!(out, "{json}")?;
+        return Ok(Exit::Done);
+    }
+    print(&name, &tree, out)?;
+    Ok(Exit::Done)
+}
+
+fn print(name: &str, tree: &Tree, out: &mut Output<'_>) -> anyhow::Result<()> {
+    let palette = out.palette();
+    let processes = if tree.processes == 1 { "process" } else { "processes" };
+    writeln!(out, "{}", palette.bold(format!("{name}: {} {processes}", Count(tree.processes))))?;
+    // A deep tree is walked with a list of its own: a session can nest further than a stack is deep.
+    let mut waiting: Vec<(&Process, String, bool, bool)> = Vec::new();
+    for (index, root) in tree.roots.iter().enumerate().rev() {
+        waiting.push((root, String::new(), index + 1 == tree.roots.len(), true));
+    }
+    while let Some((process, indent, last, root)) = waiting.pop() {
+        let (branch, below) = match (root, last) {
+            (true, _) => ("", ""),
+            (false, true) => ("└─ ", "   "),
+            (false, false) => ("├─ ", "│  "),
+        };
+        let below = format!("{indent}{below}");
+        let has_children = !process.children.is_empty();
+        for (index, line) in lines(process, out).into_iter().enumerate() {
+            if index == 0 {
+                writeln!(out, "{}{line}", palette.dim(format!("{indent}{branch}")))?;
+            } else {
+                let bar = if has_children { "│ " } else { "  " };
+                writeln!(out, "{}{line}", palette.dim(format!("{below}{bar}")))?;
+            }
+        }
+        for (index, child) in process.children.iter().enumerate().rev() {
+            waiting.push((child, below.clone(), index + 1 == process.children.len(), false));
+        }
+    }
+    Ok(())
+}
+
+/// The lines of a process: what it ran, one behind the other, and what was detected.
+fn lines(process: &Process, out: &Output<'_>) -> Vec<String> {
+    let palette = out.palette();
+    let room = out.width().map_or(usize::MAX, |width| (width.saturating_mul(2) / 3).max(LEAST));
+    let mut lines = Vec::new();
+    let tail = tail(process, out);
+    let mut runs = process.runs.iter();
+    let first = match runs.next() {
+        Some(run) => told(run, room, out),
+        None => {
+            let program = process.forked_from.as_ref().map_or_else(String::new, base_name);
+            palette.dim(format!("({})", printable(&program))).to_string()
+        }
+    };
+    lines.push(format!("{first}  {}{tail}", palette.dim(format!("[{}]", process.pid))));
+    lines.extend(runs.map(|run| format!("{} {}", palette.dim("then"), told(run, room, out))));
+    for found in &process.detections {
+        let techniques: Vec<&str> = found.techniques.iter().map(|technique| technique.as_str()).collect();
+        let text = format!("! {} ({}) {}", printable(&found.title), found.level, techniques.join(" "));
+        let grave = matches!(found.level.as_str(), "high" | "critical");
+        lines.push(if grave { palette.red(text) } else { palette.yellow(text) }.to_string());
+    }
+    lines
+}
+
+fn told(run: &Run, room: usize, out: &Output<'_>) -> String {
+    let palette = out.palette();
+    let line = match &run.command_line {
+        Some(line) => line.clone(),
+        None if run.argv.is_empty() => run.path.as_text().into_owned(),
+        None => command_line(&run.argv),
+    };
+    let line = middle(&printable(&line), room).into_owned();
+    let rule = run.rule.as_deref().unwrap_or("the default");
+    match (run.decision, &run.error) {
+        (Some(Decision::Deny), _) => format!("{}  {}", palette.red(line), palette.red(format!("refused by {rule}"))),
+        (_, Some(error)) => format!("{}  {}", palette.yellow(line), palette.yellow(error)),
+        (Some(decision), None) => format!("{line}  {}", palette.yellow(format!("{} by {rule}", decision.as_str()))),
+        (None, None) => line,
+    }
+}
+
+/// How it ended and what it did, behind its first line.
+fn tail(process: &Process, out: &Output<'_>) -> String {
+    let palette = out.palette();
+    let mut tail = String::new();
+    if let Some(exit) = &process.exit {
+        match (&exit.signal, exit.code) {
+            (Some(signal), _) => tail.push_str(&format!("  {}", palette.red(signal))),
+            (None, Some(0)) => {}
+            (None, Some(code)) => tail.push_str(&format!("  {}", palette.yellow(format!("exit {code}")))),
+            (None, None) => {}
+        }
+    }
+    if let Some(wall) = process.statistics.as_ref().and_then(|statistics| statistics.wall_time_us) {
+        tail.push_str(&format!("  {}", palette.dim(Age(wall))));
+    }
+    if process.refused > 0 {
+        tail.push_str(&format!("  {}", palette.red(format!("{} refused", Count(process.refused)))));
+    }
+    tail
+}
