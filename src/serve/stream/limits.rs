@@ -13,10 +13,6 @@ pub struct Limits {
     pub block_events: u32,
     /// Shortest time between two looks at the journal while events keep coming; what came in between is one block.
     pub pace: Duration,
-    /// What each open stream adds to that: a look wakes all of them.
-    pub pace_of_each: Duration,
-    /// The longest that it gets.
-    pub slowest_pace: Duration,
     /// Reads of history at a time. Others wait.
     pub readers: usize,
     /// Events of one batch, unless a subscriber says otherwise.
@@ -52,8 +48,6 @@ impl Default for Limits {
             cache_bytes: 64 << 20,
             block_events: 2048,
             pace: Duration::from_millis(2),
-            pace_of_each: Duration::from_micros(20),
-            slowest_pace: Duration::from_millis(5),
             readers: 2,
             batch_events: 1024,
             most_batch_events: 16_384,

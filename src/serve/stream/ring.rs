@@ -121,13 +121,6 @@ impl Ring {
         self.state.send_modify(|state| state.head = head);
     }
 
-    /// Time between two looks while events keep coming.
-    fn pace(&self) -> Duration {
-        let streams = u32::try_from(self.state.receiver_count()).unwrap_or(u32::MAX);
-        let Limits { pace, pace_of_each, slowest_pace, .. } = self.limits;
-        pace.saturating_add(pace_of_each.saturating_mul(streams)).min(slowest_pace.max(pace))
-    }
-
     /// Waits, or until it is stopped.
     fn wait(&self, time: Duration) {
         let guard = lock(&self.pause.0);
@@ -158,7 +151,7 @@ impl Reader {
             match self.read() {
                 Ok(true) => {
                     // Events that keep coming are taken together, so that those who wait are woken seldom.
-                    let rest = self.ring.pace().saturating_sub(clock::instant().saturating_duration_since(began));
+                    let rest = self.ring.limits.pace.saturating_sub(clock::instant().saturating_duration_since(began));
                     if !rest.is_zero() {
                         self.ring.wait(rest);
                     }
