@@ -26,7 +26,7 @@ fn record(root: &Path, count: usize) {
     journal.close().unwrap();
 }
 
-fn config(folder: &Path) -> DetectConfig {
+pub fn config(folder: &Path) -> DetectConfig {
     let file = folder.join("rules.yml");
     std::fs::write(&file, RULES).unwrap();
     DetectConfig { built_in: false, rules: vec![file], ..DetectConfig::default() }
