@@ -80,7 +80,7 @@ pub fn run(
     // Again, since only now the data directory is sure to be there, and its real path known.
     let workspace = Workspace::open(&checked.path, journal.data_dir().root())?;
     // Beside the recording, on its own thread and connections.
-    let detector = Detector::start_after(&config.detect, journal.data_dir(), RULES_WAIT).unwrap_or_else(|error| {
+    let detector = Detector::start(&config.detect, journal.data_dir()).unwrap_or_else(|error| {
         tracing::error!(%error, "nothing is detected; everything is recorded all the same");
         None
     });
@@ -124,9 +124,6 @@ pub fn run(
     summary.undetected = detected.map_or(0, |seq| head.saturating_sub(seq));
     Ok(RunReport { session: session_id, ending, summary })
 }
-
-/// How long a command runs before rules are made ready for it: `agentsh run -- true` must cost no more than its recording.
-const RULES_WAIT: Duration = Duration::from_millis(250);
 
 /// The variable that programs hand their position in a trace down in.
 const TRACEPARENT: &str = "TRACEPARENT";

@@ -60,8 +60,6 @@ pub(super) struct Finish {
 pub(super) struct Work {
     pub(super) config: DetectConfig,
     pub(super) data_dir: DataDir,
-    /// How long nothing is done at first.
-    pub(super) grace: Duration,
     pub(super) told: Receiver<Finish>,
     pub(super) at: Option<At>,
 }
@@ -79,9 +77,6 @@ impl Work {
     }
 
     fn detect(&self) -> Result<u64, DetectError> {
-        if !self.grace.is_zero() && self.wait(self.grace)?.is_some() {
-            return Ok(self.stands());
-        }
         let engine = engine(&self.config, &self.data_dir)?;
         let faults = engine.faults();
         metrics().detect_faults.set(u64::try_from(faults.len()).unwrap_or(u64::MAX));

@@ -22,16 +22,7 @@ impl Detector {
     /// # Errors
     /// [`DetectError`] when no thread can be had. What else is wrong is logged by the thread: a recording does not fail for it.
     pub fn start(config: &DetectConfig, data_dir: &DataDir) -> Result<Option<Self>, DetectError> {
-        Self::start_with(config, data_dir, Duration::ZERO, None)
-    }
-
-    /// As [`Detector::start`], but does nothing before `grace` is over: making the rules ready takes a third of a second of a core, which
-    /// what is over before should neither pay nor wait for. [`Detector::finish`] before that leaves everything to the next process.
-    ///
-    /// # Errors
-    /// As [`Detector::start`].
-    pub fn start_after(config: &DetectConfig, data_dir: &DataDir, grace: Duration) -> Result<Option<Self>, DetectError> {
-        Self::start_with(config, data_dir, grace, None)
+        Self::start_watched(config, data_dir, None)
     }
 
     /// As [`Detector::start`]; `at` is called at each step, for tests that kill there.
@@ -39,20 +30,11 @@ impl Detector {
     /// # Errors
     /// As [`Detector::start`].
     pub fn start_watched(config: &DetectConfig, data_dir: &DataDir, at: Option<At>) -> Result<Option<Self>, DetectError> {
-        Self::start_with(config, data_dir, Duration::ZERO, at)
-    }
-
-    fn start_with(
-        config: &DetectConfig,
-        data_dir: &DataDir,
-        grace: Duration,
-        at: Option<At>,
-    ) -> Result<Option<Self>, DetectError> {
         if !config.enabled {
             return Ok(None);
         }
         let (tell, told) = channel();
-        let work = Work { config: config.clone(), data_dir: data_dir.clone(), grace, told, at };
+        let work = Work { config: config.clone(), data_dir: data_dir.clone(), told, at };
         let thread = std::thread::Builder::new().name("detect".to_owned()).spawn(move || work.run())?;
         Ok(Some(Self { tell, thread }))
     }

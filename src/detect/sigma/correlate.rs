@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use rsigma_eval::{
     CorrelationConfig, CorrelationEngine, CorrelationEventMode, CorrelationSnapshot, EvaluationResult, TimestampFallback,
 };
-use rsigma_parser::SigmaCollection;
+use rsigma_parser::{
+    ConditionExpr, Detection, DetectionItem, Detections, FieldSpec, Modifier, SigmaCollection, SigmaRule, SigmaValue,
+};
 
 use super::load::Rules;
 use super::view::View;
@@ -57,7 +59,7 @@ impl Correlations {
             let absent = |id: &String| !this.counted.contains(id);
             for base in rules.loaded.iter().map(|loaded| &loaded.rule) {
                 if base.id.as_ref().is_some_and(|id| bases.contains(id) && absent(id)) {
-                    with.rules.push(base.clone());
+                    with.rules.push(by_name(base));
                 }
             }
             // One that counts a correlation further down the list is looked at with all of them, below.
@@ -93,6 +95,21 @@ impl Correlations {
     pub(super) fn silences(&self, rule: &str) -> bool {
         self.silent.contains(rule)
     }
+}
+
+/// A rule that only has the other's names: it is asked elsewhere, and every session that counts has rules of its own here.
+fn by_name(rule: &SigmaRule) -> SigmaRule {
+    let mut rule = rule.clone();
+    let none = "none".to_owned();
+    let field = FieldSpec::new(Some(none.clone()), vec![Modifier::Exists]);
+    let nothing = Detection::AllOf(vec![DetectionItem { field, values: vec![SigmaValue::Bool(true)] }]);
+    rule.detection = Detections {
+        named: [(none.clone(), nothing)].into(),
+        conditions: vec![ConditionExpr::Identifier(none.clone())],
+        condition_strings: vec![none],
+        timeframe: None,
+    };
+    rule
 }
 
 fn engine(collection: &SigmaCollection) -> Result<CorrelationEngine, rsigma_eval::EvalError> {

@@ -2,50 +2,71 @@
 
 use std::collections::BTreeMap;
 
-use rsigma_eval::{CompiledRule, Engine as Matching, EvaluationResult, compile_rule};
+use rsigma_eval::{Engine as Matching, EvaluationResult, evaluate_rule};
+use rsigma_parser::FilterRule;
 
 use super::category::{Category, Product, categories};
 use super::correlate::{Correlations, Counts};
+use super::kept::Kept;
 use super::load::{Fault, Rules};
+use super::screen::Screen;
 use super::session::{Session, Sessions};
 use super::view::{Shown, View};
 use crate::detect::engine::{Engine, SessionState};
 use crate::detect::finding::{Finding, RuleInfo};
 use crate::event::{JournaledEvent, Payload};
 
-/// The rules of one log source: those of any product, and those of each.
-#[derive(Default)]
-struct Routed {
-    any: Option<Matching>,
-    of_product: [Option<Matching>; Product::ALL.len()],
+/// The rules of one log source that events of one product are shown to: its own, then those of any product.
+struct Route {
+    rules: Vec<usize>,
+    /// Made for the first event: most log sources of most rules never see one.
+    screen: Option<Screen>,
 }
 
 /// Sigma's rules, ready to look at events.
 pub struct SigmaEngine {
     infos: Vec<RuleInfo>,
     faults: Vec<Fault>,
-    numbers: BTreeMap<String, usize>,
-    routes: Vec<Routed>,
+    /// The rules that are asked.
+    kept: Vec<Kept>,
+    /// Of each of them, its number among all.
+    numbers: Vec<usize>,
+    filters: Vec<FilterRule>,
+    /// By category and product.
+    routes: Vec<[Route; Product::ALL.len()]>,
+    screened: bool,
     correlations: Correlations,
     sessions: Sessions,
+    /// Rules to be asked, kept to be filled again.
+    asked: Vec<usize>,
     /// What one event was recognised as, kept to be filled again.
-    recognised: Vec<EvaluationResult>,
+    recognised: Vec<(usize, EvaluationResult)>,
 }
 
 impl SigmaEngine {
-    /// Compiles the rules. One that does not compile becomes a fault.
+    /// Takes the rules in. One that would not compile becomes a fault; the others are compiled when an event first may meet them.
     #[must_use]
-    pub fn new(mut rules: Rules) -> Self {
-        let mut batches: BTreeMap<(Category, Option<Product>), Vec<CompiledRule>> = BTreeMap::new();
-        let mut numbers = BTreeMap::new();
-        let mut refused = Vec::new();
+    pub fn new(rules: Rules) -> Self {
+        Self::with(rules, true)
+    }
+
+    /// As [`SigmaEngine::new`], but asks every rule of a log source about every event: what it finds is what the other must find.
+    #[must_use]
+    pub fn asking_every_rule(rules: Rules) -> Self {
+        Self::with(rules, false)
+    }
+
+    fn with(mut rules: Rules, screened: bool) -> Self {
+        let (mut kept, mut numbers, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+        let mut placed: BTreeMap<(Category, Option<Product>), Vec<usize>> = BTreeMap::new();
         for loaded in &rules.loaded {
-            match compile_rule(&loaded.rule) {
-                Ok(compiled) => {
-                    numbers.insert(loaded.rule.id.clone().unwrap_or_default(), loaded.number);
+            match Kept::new(&loaded.rule) {
+                Ok(rule) => {
                     for category in &loaded.categories {
-                        batches.entry((*category, loaded.product)).or_default().push(compiled.clone());
+                        placed.entry((*category, loaded.product)).or_default().push(kept.len());
                     }
+                    kept.push(rule);
+                    numbers.push(loaded.number);
                 }
                 Err(error) => refused.push((loaded.number, error.to_string())),
             }
@@ -54,32 +75,31 @@ impl SigmaEngine {
         for (number, reason) in refused {
             rules.refuse(number, reason);
         }
-        let mut routes: Vec<Routed> = Category::ALL.iter().map(|_| Routed::default()).collect();
-        for ((category, product), batch) in batches {
-            let mut matching = Matching::new();
-            matching.extend_compiled_rules(batch);
-            for filter in &rules.filters.filters {
-                if let Err(error) = matching.apply_filter(filter) {
-                    let (file, rule) = ("(filter)".to_owned(), Some(filter.title.clone()));
-                    rules.faults.push(Fault { file, line: None, rule, reason: error.to_string(), refused: true });
-                }
+        let mut filters = std::mem::take(&mut rules.filters.filters);
+        filters.retain(|filter| match Matching::new().apply_filter(filter) {
+            Ok(()) => true,
+            Err(error) => {
+                let (file, rule) = ("(filter)".to_owned(), Some(filter.title.clone()));
+                rules.faults.push(Fault { file, line: None, rule, reason: error.to_string(), refused: true });
+                false
             }
-            let place = routes.get_mut(category as usize).map(|routed| match product {
-                Some(product) => routed.of_product.get_mut(product as usize),
-                None => Some(&mut routed.any),
-            });
-            if let Some(place) = place.flatten() {
-                *place = Some(matching);
-            }
-        }
+        });
+        let of = |category, product| placed.get(&(category, product)).into_iter().flatten().copied();
+        let route =
+            |category, product| Route { rules: of(category, Some(product)).chain(of(category, None)).collect(), screen: None };
+        let routes = Category::ALL.iter().map(|category| Product::ALL.map(|product| route(*category, product))).collect();
         let correlations = Correlations::new(&mut rules);
         Self {
             infos: rules.infos,
             faults: rules.faults,
+            kept,
             numbers,
+            filters,
             routes,
+            screened,
             correlations,
             sessions: Sessions::default(),
+            asked: Vec::new(),
             recognised: Vec::new(),
         }
     }
@@ -91,7 +111,7 @@ impl SigmaEngine {
     }
 
     fn ask(&mut self, event: &JournaledEvent, found: &mut Vec<Finding>) {
-        let Self { numbers, routes, correlations, sessions, recognised, .. } = self;
+        let Self { kept, numbers, filters, routes, screened, correlations, sessions, asked, recognised, .. } = self;
         let of = &event.event;
         let name = of.session_id.as_ref().map_or("", |session| session.as_str());
         let Some(session) = sessions.of(correlations, name, event.seq.get()) else { return };
@@ -104,30 +124,44 @@ impl SigmaEngine {
         let product = Product::of(of);
         let before = found.len();
         for category in categories(&of.payload) {
-            let Some(routed) = routes.get(*category as usize) else { continue };
-            let of_product = routed.of_product.get(product as usize).and_then(Option::as_ref);
-            if of_product.is_none() && routed.any.is_none() {
+            let Some(route) = routes.get_mut(*category as usize).and_then(|routes| routes.get_mut(product as usize)) else {
+                continue;
+            };
+            if route.rules.is_empty() {
                 continue;
             }
             let view = View { shown: &shown, category: *category };
-            for matching in of_product.into_iter().chain(&routed.any) {
-                recognised.append(&mut matching.evaluate(&view));
+            asked.clear();
+            if *screened {
+                let screen = route.screen.get_or_insert_with(|| {
+                    let rules = route.rules.iter().filter_map(|rule| Some((*rule, kept.get(*rule)?.rule())));
+                    Screen::new(*category, rules)
+                });
+                screen.may_meet(&view, asked);
+            } else {
+                asked.extend(&route.rules);
+            }
+            for rule in asked.iter() {
+                let Some(compiled) = kept.get(*rule).and_then(|kept| kept.compiled(filters)) else { continue };
+                recognised.extend(evaluate_rule(compiled, &view).map(|result| (*rule, result)));
             }
             if recognised.is_empty() {
                 continue;
             }
-            for result in recognised.iter() {
-                let Some(id) = result.header.rule_id.as_deref().filter(|id| !correlations.silences(id)) else { continue };
-                let Some(&rule) = numbers.get(id) else { continue };
-                found.push(Finding { rule, events: vec![event.seq] });
+            for (rule, result) in recognised.iter() {
+                let silent = result.header.rule_id.as_deref().is_none_or(|id| correlations.silences(id));
+                if let Some(&rule) = numbers.get(*rule).filter(|_| !silent) {
+                    found.push(Finding { rule, events: vec![event.seq] });
+                }
             }
-            recognised.retain(|result| result.header.rule_id.as_deref().is_some_and(|id| correlations.counts(id)));
+            recognised.retain(|(_, result)| result.header.rule_id.as_deref().is_some_and(|id| correlations.counts(id)));
             if !recognised.is_empty() {
                 if counts.is_none() {
                     *counts = Counts::new(correlations, None);
                 }
                 if let Some(counts) = counts {
-                    counts.take(correlations, &view, std::mem::take(recognised), found);
+                    let counted = recognised.drain(..).map(|(_, result)| result).collect();
+                    counts.take(correlations, &view, counted, found);
                     *changed = true;
                 }
             }

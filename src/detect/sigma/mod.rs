@@ -4,10 +4,13 @@ mod category;
 mod correlate;
 mod engine;
 mod fields;
+mod kept;
 mod load;
 mod registry;
+mod screen;
 mod session;
 mod view;
+mod weight;
 
 pub use category::{Category, Product};
 pub use engine::SigmaEngine;

@@ -4,6 +4,7 @@ use super::source::{Source, Violation};
 
 /// Where a dependency may be named, by the name that code uses.
 const HOMES: &[(&str, &[&str])] = &[
+    ("aho_corasick", &["src/detect/sigma"]),
     ("anyhow", &["src/main.rs", "src/cli/", "src/app/"]),
     ("arc_swap", &["src/channel/", "src/app/", "src/policy/", "src/capture/"]),
     ("arrow_array", &["src/encode/arrow", "src/sink/parquet"]),
@@ -40,8 +41,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("parquet", &["src/sink/parquet"]),
     ("prost", &["src/encode/proto", "src/serve/grpc", "src/sink/otlp"]),
     ("prost_types", &["src/encode/proto", "src/serve/grpc"]),
+    ("regex_syntax", &["src/detect/sigma"]),
     ("reqwest", &["src/sink/"]),
     ("rsigma_eval", &["src/detect/sigma"]),
+    ("rsigma_ir", &["src/detect/sigma"]),
     ("rsigma_parser", &["src/detect/sigma"]),
     ("rusqlite", &["src/journal/sqlite"]),
     ("rustls", &["src/serve/", "src/sink/", "src/app/"]),

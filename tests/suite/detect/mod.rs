@@ -1,9 +1,11 @@
 //! Tests: detect: rules, the fields that events offer them, ATT&CK's ids, and each built-in rule on events that were recorded.
 
 mod attack;
+mod killing;
 mod pack;
 mod reader;
 mod regression;
+mod screen;
 mod sigma;
 
 use agentsh::detect::sigma::{Limits, Rules, SigmaEngine, Source};

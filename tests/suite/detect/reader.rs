@@ -26,7 +26,7 @@ fn record(root: &Path, count: usize) {
     journal.close().unwrap();
 }
 
-fn config(folder: &Path) -> DetectConfig {
+pub fn config(folder: &Path) -> DetectConfig {
     let file = folder.join("rules.yml");
     std::fs::write(&file, RULES).unwrap();
     DetectConfig { built_in: false, rules: vec![file], ..DetectConfig::default() }
@@ -117,19 +117,4 @@ fn a_page_in_which_nothing_is_found_commits_nothing_until_the_end() {
     assert_eq!(commits.load(Ordering::Relaxed), 1, "the cursor, once");
     journal.close().unwrap();
     assert_eq!(ReaderStore::open(&root.join("journal.db")).unwrap().cursor(CURSOR).unwrap(), head);
-}
-
-#[test]
-fn what_is_over_before_rules_are_made_ready_waits_for_nothing_and_is_found_by_the_next() {
-    let scratch = tempfile::tempdir().unwrap();
-    let (root, config) = (scratch.path().join("data"), config(scratch.path()));
-    record(&root, 3);
-    let journal = Journal::open(&root, &JournalConfig::default()).unwrap();
-    let an_hour = Duration::from_secs(3_600);
-    let detector = Detector::start_after(&config, journal.data_dir(), an_hour).unwrap().unwrap();
-    assert_eq!(detector.finish(journal.head(), an_hour), 0);
-    journal.close().unwrap();
-    assert_eq!(detections(&root), []);
-    detect(&root, &config);
-    assert_eq!(detections(&root).len(), 4);
 }
