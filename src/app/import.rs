@@ -14,7 +14,7 @@ use super::detect::Detector;
 use super::error::RunError;
 use super::import_session::{Announced, Held, Standing, standing};
 use super::policy::{load_policy, variables};
-use crate::capture::import::{Content, Digest, ImportError, Input, Reader, Record, Unread, open, to_event, unread_event};
+use crate::capture::import::{Content, Digest, ImportError, Input, ReadAhead, Record, Unread, open, to_event, unread_event};
 use crate::channel::decision_event;
 use crate::channel::intake::AppendError;
 use crate::config::{Config, Environment, PolicyChoice};
@@ -174,8 +174,13 @@ fn count_detections(data_dir: &DataDir, reports: &mut [ImportReport]) -> Result<
     let store = ReaderStore::open(&data_dir.journal()).map_err(|error| StoreError::Other(error.to_string()))?;
     for report in reports {
         let Some(session) = &report.session else { continue };
-        let of_session = [Condition::Session(session.clone()), Condition::Kinds(vec![Kind::Detection])];
-        store.rows::<StoreError>(0, &of_session, None, |row| {
+        let Some(known) = store.session(session)? else { continue };
+        // By kind alone: SQLite would go through all of the session's events to find these few.
+        let detections = [Condition::Kinds(vec![Kind::Detection])];
+        store.rows::<StoreError>(known.seqs.0, &detections, None, |row| {
+            if row.columns.session_id != Some(session.as_str()) {
+                return Ok(ControlFlow::Continue(()));
+            }
             let found: Detection =
                 serde_json::from_str(row.columns.payload).map_err(|error| StoreError::Damaged(error.to_string()))?;
             *report.detections.entry(format!("{}: {}", found.level, found.title)).or_default() += 1;
@@ -193,7 +198,7 @@ fn import_file(
     progress: &mut impl FnMut(ImportProgress<'_>),
 ) -> Result<ImportReport, ImportFailure> {
     let began = clock::instant();
-    let mut reader = open(source, Input::open(file)?)?;
+    let reader = open(source, Input::open(file)?)?;
     let name =
         if file == Path::new("-") { file.to_owned() } else { std::path::absolute(file).unwrap_or_else(|_| file.to_owned()) };
     let mut import = Import {
@@ -211,6 +216,8 @@ fn import_file(
         import.origin.digest.clone_from(digest);
     }
     let (taken, size) = (reader.input().taken(), reader.input().size());
+    let is_rolling = *reader.input().digest() == Digest::Rolling;
+    let mut reader = ReadAhead::start(reader)?;
     let mut announced: Option<Announced> = None;
     while let Some(record) = reader.next()? {
         import.report.records += 1;
@@ -222,9 +229,8 @@ fn import_file(
             None => {
                 let session =
                     SessionId::new(format!("import-{}-{}", source.as_str(), import.origin.digest.get(..32).unwrap_or_default()));
-                let is_rolling = *reader.input().digest() == Digest::Rolling;
                 let Some(begun) = import.begin(&session, &record, is_rolling)? else {
-                    import.count_known(reader.as_mut(), &session)?;
+                    import.count_known(&mut reader, &session)?;
                     return Ok(import.report);
                 };
                 announced = Some(begun);
@@ -240,7 +246,7 @@ fn import_file(
     import.hand_over()?;
     import.report.digest.clone_from(&import.origin.digest);
     if let Some(announced) = announced {
-        reader.input().check_unchanged()?;
+        reader.check_unchanged()?;
         let ended = SessionEnded { reason: "imported".to_owned(), duration_us: clock::micros_since(began), processes_ended: 0 };
         if import.told > 0 || !announced.ended {
             import.batch.push(announced.event(ended));
@@ -299,7 +305,7 @@ impl Import<'_> {
     }
 
     /// The rest of a file that is in the journal already.
-    fn count_known(&mut self, reader: &mut dyn Reader, session: &SessionId) -> Result<(), ImportFailure> {
+    fn count_known(&mut self, reader: &mut ReadAhead, session: &SessionId) -> Result<(), ImportFailure> {
         while reader.next()?.is_some() {
             self.report.records += 1;
         }
@@ -330,7 +336,7 @@ impl Import<'_> {
                     let is_own = told.own.is_some();
                     let (event, failed) = to_event(told, place, &self.origin, session);
                     let decided = (!is_own && is_gated(event.kind()))
-                        .then(|| decision_event(&event, &self.policy.decide(&event), self.policy.digest()));
+                        .then(|| decision_event(&event, &self.policy.decide(&event).in_hindsight(), self.policy.digest()));
                     self.batch.push(event);
                     self.batch.extend(decided);
                     self.batch.extend(failed);

@@ -165,9 +165,14 @@ impl Summary {
         struct Decided {
             operation: String,
             reason: String,
+            #[serde(default)]
+            enforced: Option<bool>,
         }
         let decided: Decided =
             serde_json::from_str(row.columns.payload).map_err(|error| StoreError::Damaged(error.to_string()))?;
+        if decided.enforced == Some(false) {
+            return Ok(ControlFlow::Continue(()));
+        }
         self.denied += 1;
         let subject = row.columns.subject.unwrap_or("");
         let rule = row.columns.rule.map(str::to_owned);

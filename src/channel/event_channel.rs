@@ -178,7 +178,9 @@ impl EventChannel {
         let metrics = metrics();
         metrics.events.of(event.kind()).add(1);
         metrics.events.of(Kind::PolicyDecision).add(1);
-        metrics.decisions.of(judgement.decision).of(event.kind().family()).add(1);
+        if judgement.enforced {
+            metrics.decisions.of(judgement.decision).of(event.kind().family()).add(1);
+        }
         self.publish_record(event, Some((judgement, policy_digest)));
     }
 
@@ -291,8 +293,7 @@ pub fn decision_event(operation: &Event, judgement: &Judgement, policy_digest: &
             reason: judgement.reason.to_string(),
             policy_digest: policy_digest.to_owned(),
             redirect_to: None,
-            // What was imported is over: nothing was let through or refused.
-            enforced: operation.imported.is_some().then_some(false),
+            enforced: (!judgement.enforced).then_some(false),
         }
         .into(),
     }

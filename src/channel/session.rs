@@ -71,11 +71,8 @@ pub trait Gatekeeper: Send + Sync {
     /// Records that an operation which was let through failed.
     fn failed(&self, operation: EventId, kind: Kind, subject: Option<String>, actor: Option<Actor>, errno: i32);
 
-    /// Puts on record what has happened, with what policy would have said. `by` is what only watches.
-    fn judge_in_hindsight(&self, payload: Payload, actor: Option<Actor>, by: &str) -> EventId {
-        let _ = by;
-        self.observe(payload, actor, None)
-    }
+    /// Puts on record what has happened, with what policy would have decided.
+    fn judge_in_hindsight(&self, payload: Payload, actor: Option<Actor>) -> EventId;
 }
 
 impl Gatekeeper for SessionChannel {
@@ -91,10 +88,10 @@ impl Gatekeeper for SessionChannel {
         Self::failed(self, operation, kind, subject, actor, errno);
     }
 
-    fn judge_in_hindsight(&self, payload: Payload, actor: Option<Actor>, by: &str) -> EventId {
+    fn judge_in_hindsight(&self, payload: Payload, actor: Option<Actor>) -> EventId {
         let event = self.event(payload, actor, None);
         let policy = self.policy.load();
-        let judgement = policy.decide(&event).in_hindsight(by);
+        let judgement = policy.decide(&event).in_hindsight();
         self.channel.publish_decided(&event, &judgement, policy.digest());
         event.id
     }

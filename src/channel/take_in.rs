@@ -4,7 +4,7 @@ use super::config::Durability;
 use super::event_channel::EventChannel;
 use super::intake::{AppendError, WhenFull};
 use crate::encode::stored;
-use crate::event::Event;
+use crate::event::{Event, Kind};
 use crate::runtime::metrics::metrics;
 
 /// Bytes of one record, about: many events share its cost, and it finds room in a small intake too.
@@ -27,26 +27,46 @@ impl EventChannel {
     /// # Errors
     /// [`TakeInError`] says how many were taken in before the intake refused.
     pub fn take_in(&self, events: &[Event]) -> Result<(), TakeInError> {
+        self.take_in_with(events, |_| None)
+    }
+
+    /// As [`EventChannel::take_in`], with an event that `also` derives from one right behind it, in the same record, so that neither is
+    /// ever there without the other. It does not count among those that were taken.
+    ///
+    /// # Errors
+    /// As [`EventChannel::take_in`].
+    pub fn take_in_with(&self, events: &[Event], also: impl Fn(&Event) -> Option<Event>) -> Result<(), TakeInError> {
         let limit = RECORD_BYTES.min(usize::try_from(self.intake.max_record()).unwrap_or(RECORD_BYTES) / 2);
         let mut record = Vec::with_capacity(limit);
-        let (mut taken, mut frames) = (0, 0_u16);
-        let mut durable = None;
+        // Events of the record so far, and frames: those of what was derived count too.
+        let (mut taken, mut gathered, mut frames) = (0, 0, 0_u16);
+        let (mut durable, mut derived, mut last) = (None, Vec::new(), None);
         for event in events {
             let before = record.len();
             stored::encode(event, &mut record);
-            if frames > 0 && (record.len() > limit || frames == u16::MAX) {
+            let mut own = 1;
+            if let Some(next) = also(event) {
+                stored::encode(&next, &mut record);
+                derived.push(next.kind());
+                own += 1;
+            }
+            // A decision goes with its operation.
+            let is_tied = event.kind() == Kind::PolicyDecision && event.cause == last;
+            last = Some(event.id);
+            if frames > 0 && !is_tied && (record.len() > limit || frames > u16::MAX - 4) {
                 let next = record.split_off(before);
                 durable = self.put(&record, frames).map_err(|error| TakeInError { taken, error })?.or(durable);
-                taken += usize::from(frames);
-                (record, frames) = (next, 0);
+                taken += gathered;
+                (record, gathered, frames) = (next, 0, 0);
             }
-            frames += 1;
+            gathered += 1;
+            frames += own;
         }
         if frames > 0 {
             durable = self.put(&record, frames).map_err(|error| TakeInError { taken, error })?.or(durable);
         }
-        for event in events {
-            metrics().events.of(event.kind()).add(1);
+        for kind in events.iter().map(Event::kind).chain(derived) {
+            metrics().events.of(kind).add(1);
         }
         let wants_disk = |event: &Event| self.config.durability.of(event.kind().family()) == Durability::Durable;
         if let Some(position) = durable.filter(|_| events.iter().any(wants_disk)) {

@@ -58,7 +58,8 @@ impl Processes {
         } else if let Payload::ProcessExit(_) = &event.payload {
             self.running.remove(&pid);
         } else if let Payload::PolicyDecision(decided) = &event.payload {
-            if decided.decision == Decision::Deny && decided.operation == Kind::ProcessExec {
+            let was_refused = decided.decision == Decision::Deny && decided.enforced != Some(false);
+            if was_refused && decided.operation == Kind::ProcessExec {
                 self.undo(pid, event.cause);
             }
         } else if let Payload::OperationFailed(failed) = &event.payload

@@ -64,19 +64,16 @@ impl OsText {
     pub fn from_text(text: &str) -> Result<Self, BadEscape> {
         let mut bytes = Vec::with_capacity(text.len());
         let mut rest = text.as_bytes();
-        while let Some((&byte, tail)) = rest.split_first() {
-            if byte != b'\\' {
-                bytes.push(byte);
-                rest = tail;
-                continue;
-            }
-            let at = text.len() - rest.len();
-            match tail {
-                [b'\\', after @ ..] => {
+        while let Some(run) = rest.iter().position(|byte| *byte == b'\\') {
+            let (plain, escape) = rest.split_at_checked(run).unwrap_or((rest, &[]));
+            bytes.extend_from_slice(plain);
+            let at = text.len() - escape.len();
+            match escape {
+                [_, b'\\', after @ ..] => {
                     bytes.push(b'\\');
                     rest = after;
                 }
-                [b'x', high, low, after @ ..] => {
+                [_, b'x', high, low, after @ ..] => {
                     let digit = |d: u8| char::from(d).to_digit(16);
                     let (Some(high), Some(low)) = (digit(*high), digit(*low)) else {
                         return Err(BadEscape { at });
@@ -87,19 +84,20 @@ impl OsText {
                 _ => return Err(BadEscape { at }),
             }
         }
+        bytes.extend_from_slice(rest);
         Ok(Self(bytes))
     }
 }
 
 fn escape(bytes: &[u8]) -> String {
     use fmt::Write as _;
-    let mut text = String::with_capacity(bytes.len() + 8);
+    let mut text = String::with_capacity(bytes.len() + 16);
     for chunk in bytes.utf8_chunks() {
-        for ch in chunk.valid().chars() {
-            if ch == '\\' {
-                text.push('\\');
+        for (place, run) in chunk.valid().split('\\').enumerate() {
+            if place > 0 {
+                text.push_str("\\\\");
             }
-            text.push(ch);
+            text.push_str(run);
         }
         for byte in chunk.invalid() {
             // Writing to a String cannot fail.

@@ -15,26 +15,21 @@ pub struct Judgement {
     pub reason: Arc<str>,
     /// ATT&CK techniques that the operation is used for, whatever the verdict.
     pub attack: Arc<[TechniqueId]>,
+    /// Whether the operation waited for it. Where it had happened already, the verdict is what would have been decided.
+    pub enforced: bool,
 }
 
 impl Judgement {
     /// A verdict without techniques.
     #[must_use]
     pub fn new(decision: Decision, rule: Option<Arc<str>>, reason: impl Into<Arc<str>>) -> Self {
-        Self { decision, rule, reason: reason.into(), attack: Arc::default() }
+        Self { decision, rule, reason: reason.into(), attack: Arc::default(), enforced: true }
     }
 
-    /// What is said of an operation that has happened already: it was let through, and flagged where it would have been kept from
-    /// happening. `by` is what only watches.
+    /// The same of an operation that has happened already, whoever told of it: Wine, a sensor that did not ask, an imported file.
     #[must_use]
-    pub fn in_hindsight(self, by: &str) -> Self {
-        match self.decision {
-            Decision::Allow | Decision::Audit => self,
-            Decision::Redirect | Decision::SoftDelete | Decision::Approve | Decision::Deny => {
-                let reason = format!("would be `{}`, but {by} only watches: {}", self.decision.as_str(), self.reason);
-                Self { decision: Decision::Audit, reason: reason.into(), ..self }
-            }
-        }
+    pub fn in_hindsight(self) -> Self {
+        Self { enforced: false, ..self }
     }
 }
 

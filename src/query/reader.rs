@@ -44,6 +44,8 @@ pub struct Verdict {
     pub decision: Decision,
     /// The rule that decided; absent when a default did.
     pub rule: Option<String>,
+    /// Whether the operation waited for it; if not, it is what would have been decided.
+    pub enforced: bool,
 }
 
 /// A journal that is asked.
@@ -152,7 +154,12 @@ impl Reader {
             let judges = columns.kind == Kind::PolicyDecision.as_str() && columns.cause == Some(operation.as_bytes());
             if row.seq == seq + 1 && judges {
                 let decision = columns.decision.and_then(Decision::from_word);
-                verdict = decision.map(|decision| Verdict { decision, rule: columns.rule.map(str::to_owned) });
+                verdict = decision.map(|decision| Verdict {
+                    decision,
+                    rule: columns.rule.map(str::to_owned),
+                    // Quotation marks within a text are escaped: this stands nowhere else.
+                    enforced: !columns.payload.contains("\"enforced\":false"),
+                });
             }
             Ok(ControlFlow::Break(()))
         })?;

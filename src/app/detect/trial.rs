@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead};
 
-use super::jsonl::{LineError, read_line};
+use crate::capture::import::{LineError, read_line};
 use crate::detect::{Engine, Finding};
 use crate::event::{Event, JournaledEvent};
 

@@ -40,6 +40,12 @@ pub enum ImportError {
         /// The file.
         file: PathBuf,
     },
+    /// There is no thread to read it on.
+    #[error("no thread can be started to read the file: {source}: let this user have more of them (ulimit -u)")]
+    Thread {
+        /// What the system said.
+        source: io::Error,
+    },
 }
 
 const fn wanted(source: ImportSource) -> &'static str {

@@ -52,6 +52,11 @@ impl Lines {
         &self.input
     }
 
+    /// Bytes of the expanded text that were read.
+    pub(super) const fn position(&self) -> u64 {
+        self.offset
+    }
+
     /// Hash of what was read up to the end of the last line, where the file has no hash of its own.
     pub(super) fn rolling(&self) -> Option<String> {
         self.hasher.clone().map(|hasher| hex(&hasher.finalize()))

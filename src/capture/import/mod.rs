@@ -4,6 +4,7 @@
 //! a `record_unread` with what stood there (never dropped in silence); the same file gives the same events, with the same ids; no secret
 //! gets into an event (G-7). Never: an event gets this machine's time or name, or a reader decides what is done with it.
 
+mod ahead;
 mod auditd;
 mod error;
 mod eslogger;
@@ -16,8 +17,10 @@ mod record;
 mod text;
 mod windows;
 
+pub use ahead::ReadAhead;
 pub use error::ImportError;
 pub use input::{Digest, Input, MAX_EXPANSION};
+pub use jsonl::{LineError, read_line};
 pub use lines::MAX_LINE_BYTES;
 pub use reader::{Reader, open};
 pub use record::{Content, Failure, MAX_RAW_BYTES, Record, Told, Unread, to_event, unread_event};

@@ -18,6 +18,9 @@ pub trait Reader: Send {
     /// Of a file without a hash of its own, the hash of what was read up to the end of the last record.
     fn rolling_digest(&self) -> Option<String>;
 
+    /// Bytes of the file, expanded, that were read so far.
+    fn position(&self) -> u64;
+
     /// The file.
     fn input(&self) -> &Input;
 }

@@ -42,7 +42,9 @@ fn report(layer: Layer, found: &Findings) -> LayerReport {
         Layer::OutsideFiles => not_built(layer, "files outside of the workspace are not seen"),
         Layer::Limits => not_built(layer, "memory, CPU and processes are not limited"),
         Layer::Registry => {
-            absent(layer, "Linux has none; that of Windows programs is recorded where they run under Wine".to_owned(), None)
+            let reason = "Linux itself has none; a Windows program's is recorded where it runs under Wine in a session, and \
+                          other machines' come in through sensors and imports";
+            absent(layer, reason.to_owned(), None)
         }
     }
 }

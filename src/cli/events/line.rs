@@ -92,8 +92,8 @@ impl Layout {
     }
 }
 
-/// The verdict behind an operation, or of a decision that has a line to itself; that one also says when it let through. Of an import it is
-/// what would have been decided.
+/// The verdict behind an operation, or of a decision that has a line to itself; that one also says when it let through. Where the
+/// operation was over by then, it is what would have been decided.
 fn judgement(event: &Event, judged: Option<&Verdict>) -> (Option<Decision>, Option<String>) {
     if let Payload::PolicyDecision(p) = &event.payload {
         let rule = p.rule.as_deref();
@@ -102,9 +102,8 @@ fn judgement(event: &Event, judged: Option<&Verdict>) -> (Option<Decision>, Opti
     }
     let decision = judged.map(|judged| judged.decision);
     let text = judged.and_then(|judged| verdict(judged.decision, judged.rule.as_deref()));
-    // What another recorder told of was decided there.
-    let is_over = event.imported.as_ref().is_some_and(|imported| imported.provider.as_deref() != Some("agentsh"));
-    (decision, if is_over { text.as_deref().map(would_be) } else { text })
+    let was_over = judged.is_some_and(|judged| !judged.enforced);
+    (decision, if was_over { text.as_deref().map(would_be) } else { text })
 }
 
 fn would_be(verdict: &str) -> String {

@@ -97,7 +97,9 @@ impl Table {
 fn verdict_on(operation: &JournaledEvent, next: &JournaledEvent) -> Option<Verdict> {
     let judges = next.seq.get() == operation.seq.get() + 1 && next.event.cause == Some(operation.event.id);
     match &next.event.payload {
-        Payload::PolicyDecision(p) if judges => Some(Verdict { decision: p.decision, rule: p.rule.clone() }),
+        Payload::PolicyDecision(p) if judges => {
+            Some(Verdict { decision: p.decision, rule: p.rule.clone(), enforced: p.enforced != Some(false) })
+        }
         _ => None,
     }
 }

@@ -50,7 +50,7 @@ payload! {
         pub policy_digest: String,
         /// Where the operation was sent, for `redirect`.
         pub redirect_to: Option<String>,
-        /// `false` where the operation was over before policy saw it (an import): the verdict is what would have been decided.
+        /// `false` where the operation was over before policy saw it (an import, Wine): the verdict is what would have been decided.
         pub enforced: Option<bool>,
     }
 

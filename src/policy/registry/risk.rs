@@ -25,7 +25,7 @@ impl Risk {
         let what = format!("{name} ({technique})");
         let reason = format!("`{path}` is a high-risk path: {what}; it is written only under a rule that names it");
         let attack: Arc<[TechniqueId]> = Arc::from([TechniqueId::new(*technique)]);
-        Self { depth, refusal: Judgement { decision: Decision::Deny, rule: None, reason: reason.into(), attack }, what }
+        Self { depth, refusal: Judgement { attack, ..Judgement::new(Decision::Deny, None, reason) }, what }
     }
 
     /// A rule's verdict that goes ahead of the refusal.

@@ -55,14 +55,14 @@ pub fn unread(all: &[Read]) -> Vec<&Unread> {
     all.iter().filter_map(|read| if let Read::Unread(unread) = read { Some(unread) } else { None }).collect()
 }
 
-/// The data beside the project.
+/// The data beside the project: `shared/data` in a folder above.
 pub fn shared(path: &str, test: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(path);
-    if path.exists() {
-        return Some(path);
+    let path = Path::new("shared/data").join(path);
+    let found = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join(&path)).find(|path| path.exists());
+    if found.is_none() {
+        eprintln!("skipped: {test}: {} is not there", path.display());
     }
-    eprintln!("skipped: {test}: {} is not there", path.display());
-    None
+    found
 }
 
 /// SigmaHQ's event logs, in their order.

@@ -77,6 +77,38 @@ fn read_only_reads_and_changes_nothing() {
 }
 
 #[test]
+fn windows_keeps_to_its_own_settings_and_lifts_one_autostart_value() {
+    let run = r"HKU\S-1-5-21-1-2-3-1001\SOFTWARE\Microsoft\Windows\CurrentVersion\Run";
+    check_policy(
+        &example("windows.yaml"),
+        &[
+            (r"regset HKCU\SOFTWARE\MyAgent\Window :: Width", "allow own-settings"),
+            (r"regcreate \REGISTRY\USER\S-1-5-21-1-2-3-1001\Software\myagent", "allow own-settings"),
+            (r"regdelete HKCU\SOFTWARE\MyAgent", "allow own-settings"),
+            // Its neighbour's name only begins alike.
+            (r"regset HKCU\SOFTWARE\MyAgent2 :: Width", "allow default"),
+            (&format!("regset {run} :: MyAgentUpdater"), "allow own-autostart"),
+            (&format!("regdelval {run} :: MyAgentUpdater"), "allow own-autostart"),
+            (&format!("regset {run} :: Evil"), "deny default"),
+            (&format!("regdelete {run}"), "deny default"),
+            (&format!("regget {run} :: Evil"), "allow default"),
+            // The rule lifts the refusal for users' keys, and for no other Run key.
+            (r"regset HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Run :: MyAgentUpdater", "deny default"),
+            (r"regget HKLM\SAM\SAM\Domains\Account :: F", "deny stored-passwords"),
+            (r"regopen HKLM\SECURITY\Policy\Secrets\DefaultPassword", "deny stored-passwords"),
+            (r"regget HKCU\SOFTWARE\SimonTatham\PuTTY\Sessions\prod :: ProxyPassword", "deny stored-passwords"),
+            (r"regget HKCU\SOFTWARE\SimonTatham\PuTTY :: x", "allow default"),
+            (r"regset HKLM\SOFTWARE\Vendor :: x", "audit settings-of-the-machine"),
+            (r"regset HKLM\SOFTWARE\WOW6432Node\Vendor :: x", "audit settings-of-the-machine"),
+            (r"regrename HKLM\SOFTWARE\Vendor -> HKLM\SOFTWARE\Vendor2", "audit settings-of-the-machine"),
+            (r"regget HKLM\SOFTWARE\Vendor :: x", "allow default"),
+            // A rule about all of the machine's settings lifts no high-risk path.
+            (r"regset HKLM\SYSTEM\ControlSet001\Services\Evil :: ImagePath", "deny default"),
+        ],
+    );
+}
+
+#[test]
 fn observe_refuses_nothing() {
     let policy = example("observe.yaml");
     check_policy(

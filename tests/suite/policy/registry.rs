@@ -319,13 +319,16 @@ fn a_rule_that_names_a_value_lifts_what_is_said_of_that_value_only() {
 }
 
 #[test]
-fn what_was_only_watched_is_not_said_to_be_refused() {
-    let judgement =
-        policy("").decide(&event(set(r"HKCU\Software\Microsoft\Windows\CurrentVersion\Run", "x"))).in_hindsight("Wine");
-    assert_eq!((judgement.decision, judgement.attack.len()), (Decision::Audit, 1));
-    assert!(judgement.reason.starts_with("would be `deny`, but Wine only watches: "), "{}", judgement.reason);
-    let allowed = policy("").decide(&event(set(r"HKCU\Software\X", "x")));
-    assert_eq!(allowed.clone().in_hindsight("Wine"), allowed);
+fn what_is_judged_in_hindsight_keeps_its_verdict_and_was_not_enforced() {
+    for (key, decision) in
+        [(r"HKCU\Software\Microsoft\Windows\CurrentVersion\Run", Decision::Deny), (r"HKCU\Software\X", Decision::Allow)]
+    {
+        let judged = policy("").decide(&event(set(key, "x")));
+        assert!(judged.enforced, "{key}");
+        let hindsight = judged.clone().in_hindsight();
+        assert_eq!((hindsight.decision, hindsight.enforced), (decision, false), "{key}");
+        assert_eq!((hindsight.rule, hindsight.reason, hindsight.attack), (judged.rule, judged.reason, judged.attack), "{key}");
+    }
 }
 
 #[test]

@@ -99,6 +99,10 @@ impl Gatekeeper for Tape {
         self.keep(payload, actor, cause)
     }
 
+    fn judge_in_hindsight(&self, _: Payload, _: Option<Actor>) -> EventId {
+        unreachable!("the process layer refuses what it wants refused before it happens")
+    }
+
     fn failed(&self, operation: EventId, kind: Kind, subject: Option<String>, actor: Option<Actor>, errno: i32) {
         let error = format!("{:?}", nix::errno::Errno::from_raw(errno));
         self.keep(OperationFailed { operation: kind, subject, errno, error }.into(), actor, Some(operation));

@@ -138,6 +138,10 @@ impl Gatekeeper for Recording {
         self.keep(payload, cause, false)
     }
 
+    fn judge_in_hindsight(&self, _: Payload, _: Option<Actor>) -> EventId {
+        unreachable!("a proxy refuses what it wants refused before it happens")
+    }
+
     fn failed(&self, operation: EventId, kind: Kind, subject: Option<String>, _: Option<Actor>, errno: i32) {
         let error = format!("{:?}", nix::errno::Errno::from_raw(errno));
         self.keep(OperationFailed { operation: kind, subject, errno, error }.into(), Some(operation), false);

@@ -263,3 +263,13 @@ fn a_key_or_a_folder_that_others_can_read_is_pointed_out_and_does_not_stop_recor
     set(recorded.data_dir.root(), 0o755);
     assert_eq!((standing("data directory"), standing("signing key")), (Standing::Lacking, Standing::Lacking));
 }
+
+#[test]
+fn g10_the_registry_is_not_said_to_be_unknown_here_where_wine_sensors_and_imports_bring_it() {
+    check(&all_there(), Layer::Registry, LayerState::Absent, "a Windows program's is recorded where it runs under Wine", "");
+    check(&all_there(), Layer::Registry, LayerState::Absent, "come in through sensors and imports", "");
+    let folder = tempfile::tempdir().unwrap();
+    let (_, shown) = run(&DataDir::at(folder.path().join("data")), false);
+    let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(shown.contains("recorded where it runs under Wine in a session"), "{shown}");
+}

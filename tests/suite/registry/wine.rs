@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
 
-use agentsh::event::{Decision, JournaledEvent, Kind, LayerState, Payload};
+use agentsh::event::{Decision, Family, JournaledEvent, Kind, LayerState, Payload};
 
 use crate::run::support::{Place, text};
 use crate::support::has_program;
@@ -157,8 +157,14 @@ fn check(windows: &Windows) {
     let of_run =
         decisions.iter().find(|event| event.event.subject().is_some_and(|subject| subject.ends_with(r"Run\Updater"))).unwrap();
     let Payload::PolicyDecision(decision) = &of_run.event.payload else { panic!("{of_run:?}") };
-    assert_eq!(decision.decision, Decision::Audit);
-    assert!(decision.reason.starts_with("would be `deny`, but Wine only watches"), "{}", decision.reason);
+    assert_eq!((decision.decision, decision.enforced), (Decision::Deny, Some(false)));
+    assert!(decision.reason.contains("is a high-risk path"), "{}", decision.reason);
+    for event in &decisions {
+        let Payload::PolicyDecision(decision) = &event.event.payload else { panic!("{event:?}") };
+        // The process layer decides before an exec; the registry is only watched.
+        let is_registry = decision.operation.family() == Family::Registry;
+        assert_eq!(decision.enforced, is_registry.then_some(false), "{decision:?}");
+    }
     assert_eq!(of_run.event.attack.iter().map(|technique| technique.as_str()).collect::<Vec<_>>(), ["T1547.001"]);
     place.check_whole();
     place.check_accounted();

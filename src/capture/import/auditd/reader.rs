@@ -119,6 +119,10 @@ impl Reader for AuditdReader {
         self.lines.rolling()
     }
 
+    fn position(&self) -> u64 {
+        self.lines.position()
+    }
+
     fn input(&self) -> &Input {
         self.lines.input()
     }

@@ -44,6 +44,10 @@ impl Reader for EsloggerReader {
         self.lines.rolling()
     }
 
+    fn position(&self) -> u64 {
+        self.lines.position()
+    }
+
     fn input(&self) -> &Input {
         self.lines.input()
     }

@@ -28,33 +28,21 @@ pub(super) struct WindowsEvent<'a> {
 /// The part that every record has.
 #[derive(Debug, Deserialize)]
 pub(super) struct System<'a> {
-    #[serde(rename = "Provider_attributes", borrow, default)]
-    provider: Option<Provider<'a>>,
+    #[serde(rename = "Provider", borrow, default)]
+    provider: Attributes<'a>,
     #[serde(rename = "EventID", borrow, default)]
     event_id: Option<Text<'a>>,
     #[serde(rename = "Computer", borrow, default)]
     computer: Option<Text<'a>>,
     #[serde(rename = "Keywords", borrow, default)]
     keywords: Option<Text<'a>>,
-    #[serde(rename = "TimeCreated_attributes", borrow, default)]
-    time: Option<TimeCreated<'a>>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Provider<'a> {
-    #[serde(rename = "Name", borrow, default)]
-    name: Option<Text<'a>>,
-}
-
-#[derive(Debug, Deserialize)]
-struct TimeCreated<'a> {
-    #[serde(rename = "SystemTime", borrow, default)]
-    system_time: Option<Text<'a>>,
+    #[serde(rename = "TimeCreated", borrow, default)]
+    time: Attributes<'a>,
 }
 
 impl System<'_> {
     pub(super) fn provider(&self) -> &str {
-        self.provider.as_ref().and_then(|provider| provider.name.as_ref()).map_or("", Text::as_str)
+        self.provider.0.raw("Name").unwrap_or_default()
     }
 
     pub(super) fn event_id(&self) -> &str {
@@ -70,7 +58,7 @@ impl System<'_> {
     }
 
     pub(super) fn time(&self) -> &str {
-        self.time.as_ref().and_then(|time| time.system_time.as_ref()).map_or("", Text::as_str)
+        self.time.0.raw("SystemTime").unwrap_or_default()
     }
 }
 
@@ -189,5 +177,49 @@ impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
         }
 
         deserializer.deserialize_any(PairsVisitor)
+    }
+}
+
+/// The attributes of an element, which the renderer writes as `"#attributes": {…}` within it; of one that has none, no fields.
+#[derive(Debug, Default)]
+struct Attributes<'a>(Fields<'a>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Attributes<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AttributesVisitor;
+
+        impl<'de> Visitor<'de> for AttributesVisitor {
+            type Value = Attributes<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an element")
+            }
+
+            fn visit_unit<E>(self) -> Result<Attributes<'de>, E> {
+                Ok(Attributes::default())
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Attributes<'de>, E> {
+                Ok(Attributes::default())
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Attributes<'de>, E> {
+                Ok(Attributes::default())
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Attributes<'de>, A::Error> {
+                let mut attributes = Attributes::default();
+                while let Some(key) = entries.next_key::<Text<'de>>()? {
+                    if key.as_str() == "#attributes" {
+                        attributes = Attributes(entries.next_value::<Pairs<'de>>()?.0);
+                    } else {
+                        entries.next_value::<IgnoredAny>()?;
+                    }
+                }
+                Ok(attributes)
+            }
+        }
+
+        deserializer.deserialize_any(AttributesVisitor)
     }
 }

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use ::evtx::err::EvtxError;
-use ::evtx::{EvtxChunkData, EvtxRecord, ParserSettings};
+use ::evtx::{EvtxChunk, EvtxChunkData, EvtxRecord, ParserSettings};
 use sha2::{Digest as _, Sha256};
 
 use super::document::Document;
@@ -43,6 +43,8 @@ pub(in crate::capture::import) struct EvtxReader {
     ended: bool,
     hasher: Option<Sha256>,
     handles: Handles,
+    /// The memory of the chunk before, for the next.
+    spare: Vec<u8>,
 }
 
 impl EvtxReader {
@@ -63,7 +65,9 @@ impl EvtxReader {
         }
         Ok(Self {
             input,
-            settings: Arc::new(ParserSettings::new().separate_json_attributes(true).indent(false).num_threads(1)),
+            // With attributes within their elements: the crate has compiled templates for that form only.
+            settings: Arc::new(ParserSettings::new().indent(false).num_threads(1)),
+            spare: Vec::new(),
             ready: VecDeque::new(),
             number: 0,
             chunk: 0,
@@ -80,11 +84,14 @@ impl EvtxReader {
         if self.ended {
             return Ok(false);
         }
-        let mut data = vec![0; CHUNK];
+        let mut data = std::mem::take(&mut self.spare);
+        data.resize(CHUNK, 0);
         let read = self.input.fill(&mut data)?;
         if let Some(hasher) = &mut self.hasher {
             hasher.update(data.get(..read).unwrap_or_default());
         }
+        // What the chunk before left behind a cut.
+        data.iter_mut().skip(read).for_each(|byte| *byte = 0);
         self.ended = read < CHUNK;
         let start = self.position;
         self.position += u64::try_from(read).unwrap_or(0);
@@ -120,18 +127,24 @@ impl EvtxReader {
             let reason = format!("the checksum of chunk {} is wrong; its records were read as far as they can be", self.chunk);
             self.unread(Unread::new(Some(start), reason, chunk.data.get(..CHUNK_HEADER).unwrap_or_default(), CHUNK as u64));
         }
-        // Records are copied only where one cannot be read.
-        let bytes = chunk.data.clone();
         let number = self.chunk;
-        let mut parsed = match chunk.parse(Arc::clone(&self.settings)) {
-            Ok(parsed) => parsed,
-            Err(error) => {
-                self.unread(Unread::new(Some(start), format!("chunk {number}: {error}"), &bytes, CHUNK as u64));
-                return;
-            }
-        };
-        let mut after = CHUNK_HEADER;
         let mut contents = Vec::new();
+        match chunk.parse(Arc::clone(&self.settings)) {
+            Ok(mut parsed) => self.read_parsed(&mut parsed, start, &mut contents),
+            Err(error) => {
+                let raw = chunk.data.as_slice();
+                contents.push(Content::Unread(Unread::new(Some(start), format!("chunk {number}: {error}"), raw, CHUNK as u64)));
+            }
+        }
+        for content in contents {
+            self.push(content);
+        }
+        self.spare = chunk.data;
+    }
+
+    fn read_parsed(&mut self, parsed: &mut EvtxChunk<'_>, start: u64, contents: &mut Vec<Content>) {
+        let bytes = parsed.data;
+        let mut after = CHUNK_HEADER;
         for record in parsed.iter() {
             contents.push(match record {
                 Ok(record) => {
@@ -143,16 +156,13 @@ impl EvtxReader {
                     })
                 }
                 Err(error) => {
-                    let offset = offset_of(&error, &bytes).unwrap_or(after);
-                    let size = size_at(&bytes, offset);
+                    let offset = offset_of(&error, bytes).unwrap_or(after);
+                    let size = size_at(bytes, offset);
                     after = offset + size;
                     let raw = bytes.get(offset..(offset + size).min(CHUNK)).unwrap_or_default();
                     Content::Unread(Unread::new(Some(start + offset as u64), innermost(&error), raw, size as u64))
                 }
             });
-        }
-        for content in contents {
-            self.push(content);
         }
     }
 
@@ -178,6 +188,10 @@ impl Reader for EvtxReader {
 
     fn rolling_digest(&self) -> Option<String> {
         self.hasher.clone().map(|hasher| hex(&hasher.finalize()))
+    }
+
+    fn position(&self) -> u64 {
+        self.position
     }
 
     fn input(&self) -> &Input {

@@ -3,4 +3,5 @@
 mod ours;
 mod reader;
 
+pub use ours::{LineError, read_line};
 pub(super) use reader::JsonlReader;

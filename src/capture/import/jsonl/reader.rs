@@ -66,6 +66,10 @@ impl Reader for JsonlReader {
         self.lines.rolling()
     }
 
+    fn position(&self) -> u64 {
+        self.lines.position()
+    }
+
     fn input(&self) -> &Input {
         self.lines.input()
     }
@@ -75,7 +79,7 @@ fn read(bytes: &[u8], host: &mut String, handles: &mut Handles) -> Result<Conten
     // Ours have a kind and a payload; a line of Sysmon's has neither.
     let pairs: Pairs<'_> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     if pairs.0.raw("kind").is_some() && pairs.0.raw("time_us").is_some() {
-        return ours::read(bytes, host);
+        return ours::read(bytes, host).map_err(|error| error.to_string());
     }
     let inner = if pairs.0.raw("event").is_some() && pairs.0.raw("EventID").is_none() {
         serde_json::from_slice::<Wrapped<'_>>(bytes).map_err(|error| error.to_string())?.event

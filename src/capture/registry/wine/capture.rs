@@ -26,8 +26,6 @@ use crate::runtime::clock;
 const MOST_SERVERS: usize = 16;
 /// The longest line that is read; what a request shows of a value is 1,024 bytes, and no name has more.
 const LONGEST_LINE: u64 = 1024 * 1024;
-/// What stands in a decision about an operation that could not be refused.
-const BY: &str = "Wine";
 
 /// Traces the Wine servers of a command.
 pub struct WineCapture {
@@ -162,7 +160,7 @@ impl Reader {
         }
         let kind = payload.kind();
         let subject = payload.subject().map(Cow::into_owned);
-        let event = self.gatekeeper.judge_in_hindsight(payload, Some(actor.clone()), BY);
+        let event = self.gatekeeper.judge_in_hindsight(payload, Some(actor.clone()));
         if let Some(status) = failed {
             self.gatekeeper.failed(event, kind, subject, Some(actor), errno(&status));
         }

@@ -75,7 +75,11 @@ pub fn registry_layer(enabled: bool, wine: Option<&Wine>, programs_are_stopped: 
     };
     match wine {
         _ if !enabled => absent("it is switched off in the configuration", Some("set sandbox.registry.wine: true")),
-        None => absent("this system has no Windows registry, and Wine is not installed", None),
+        None => absent(
+            "Linux itself has none, and Wine, whose registry would be seen, is not installed; other machines' come in through sensors and \
+             imports",
+            None,
+        ),
         Some(_) if !programs_are_stopped => absent("Wine's server is not seen when it starts", None),
         Some(_) => LayerReport {
             layer: Layer::Registry,

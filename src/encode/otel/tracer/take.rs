@@ -267,7 +267,7 @@ fn remark(span: &mut OpenSpan, event: &JournaledEvent, stops: Option<&str>) {
 /// Why an operation did not happen, if this is what says so.
 fn stops(payload: &Payload) -> Option<String> {
     if let Payload::PolicyDecision(p) = payload {
-        (p.decision == Decision::Deny).then(|| match &p.rule {
+        (p.decision == Decision::Deny && p.enforced != Some(false)).then(|| match &p.rule {
             Some(rule) => format!("refused by rule `{rule}`: {}", p.reason),
             None => format!("refused: {}", p.reason),
         })

@@ -9,6 +9,7 @@
 mod api;
 mod applied;
 mod check;
+mod hindsight;
 mod place;
 mod registry;
 mod stream;

@@ -6,8 +6,8 @@ use tokio::sync::{OwnedMutexGuard, mpsc, watch};
 use tonic::{Status, Streaming};
 
 use super::applied::{self, Applied};
-use super::check;
 use super::place::{Place, Places, Turn};
+use super::{check, hindsight};
 use crate::channel::GateError;
 use crate::channel::intake::AppendError;
 use crate::encode::proto::ingest_request::Message as Request;
@@ -248,10 +248,11 @@ impl Stream<'_> {
     /// Puts events into the intake on a thread that may wait. The number stays locked until that is done, also when the stream ends
     /// meanwhile. Returns the last number that is handed over.
     async fn hand_over(&self, mut next: OwnedMutexGuard<u64>, events: Vec<Event>) -> Result<(u64, Option<AppendError>), Status> {
-        let channel = Arc::clone(self.parts.journal.channel());
+        let (channel, policy) = (Arc::clone(self.parts.journal.channel()), Arc::clone(&self.parts.policy));
         let counter = metrics().ingested_events.of(self.name);
         let handing = tokio::task::spawn_blocking(move || {
-            let (taken, failure) = match channel.take_in(&events) {
+            let decide = |event: &Event| hindsight::decision(event, &policy);
+            let (taken, failure) = match channel.take_in_with(&events, decide) {
                 Ok(()) => (events.len(), None),
                 Err(failed) => (failed.taken, Some(failed.error)),
             };
