@@ -1,6 +1,6 @@
 //! `make bench`: measures and writes `docs/performance.md`. Peers run the same work in the same run, interleaved; medians count.
 //!
-//! Arguments: names of sections to run (`journal gate start memory lake import otlp sinks streams wire detect quality`), all if none. `BENCH_DIR` is
+//! Arguments: names of sections to run (`journal gate registry start memory lake import otlp sinks streams wire detect quality`), all if none. `BENCH_DIR` is
 //! where journals are made
 //! (default: the target folder), so that another disk can be measured.
 #![allow(
@@ -25,6 +25,7 @@ mod memory;
 mod otlp;
 mod quality;
 mod raw_stream;
+mod registry;
 mod report;
 mod sinks;
 mod start;
@@ -43,9 +44,10 @@ fn main() {
         std::env::var_os("BENCH_DIR").map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench"), PathBuf::from);
     std::fs::create_dir_all(&folder).unwrap();
     let mut report = report::Report::load();
-    let sections: [(&str, Section); 12] = [
+    let sections: [(&str, Section); 13] = [
         ("journal", journal::run),
         ("gate", gate::run),
+        ("registry", registry::run_section),
         ("start", start::run),
         ("memory", memory::run),
         ("lake", lake::run),

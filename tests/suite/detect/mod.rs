@@ -1,10 +1,15 @@
 //! Tests: detect: rules, the fields that events offer them, ATT&CK's ids, and each built-in rule on events that were recorded.
 
 mod attack;
+mod correlations;
+mod coverage;
 mod pack;
 mod reader;
 mod regression;
+mod rig;
+mod rules;
 mod sigma;
+mod techniques;
 
 use agentsh::detect::sigma::{Limits, Rules, SigmaEngine, Source};
 use agentsh::detect::{Engine as _, Finding};
