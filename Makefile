@@ -39,6 +39,7 @@ test-scale: ## Run the tests that read gigabytes
 
 bench-detections: ## Measure how well the rules recognise attacks and how quiet they are, into docs/performance.md
 	@sh scripts/setup.sh test
+	@sh scripts/benign.sh
 	$(CARGO) bench $(FLAGS) -- quality
 
 test-schedules: ## Explore the thread schedules of the channel

@@ -1,6 +1,6 @@
 //! `make bench`: measures and writes `docs/performance.md`. Peers run the same work in the same run, interleaved; medians count.
 //!
-//! Arguments: names of sections to run (`journal gate start memory lake import otlp sinks streams live wire detect quality`), all if none. `BENCH_DIR` is
+//! Arguments: names of sections to run (`journal gate registry start memory lake import otlp sinks streams live wire detect quality`), all if none. `BENCH_DIR` is
 //! where journals are made
 //! (default: the target folder), so that another disk can be measured.
 #![allow(
@@ -26,6 +26,7 @@ mod memory;
 mod otlp;
 mod quality;
 mod raw_stream;
+mod registry;
 mod report;
 mod sinks;
 mod start;
@@ -47,6 +48,7 @@ fn main() {
     let sections: [(&str, Section); 13] = [
         ("journal", journal::run),
         ("gate", gate::run),
+        ("registry", registry::run_section),
         ("start", start::run),
         ("memory", memory::run),
         ("lake", lake::run),

@@ -16,9 +16,10 @@
     reason = "a program of its own, for people to read"
 )]
 
-mod sensor;
+pub mod sensor;
 
-use std::io::BufRead as _;
+use std::error::Error;
+use std::io::{BufRead, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -26,40 +27,49 @@ use agentsh::encode::proto::{self, Event, Kind, event::Payload};
 use sensor::{FailMode, Options, Sensor};
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1);
-    let (Some(address), Ok(key)) = (arguments.next(), std::env::var("SENSOR_KEY")) else {
+    let Some(options) = options(std::env::args().skip(1), std::env::var("SENSOR_KEY").ok()) else {
         eprintln!("usage: SENSOR_KEY=KEY registry_sensor HOST:PORT [--fail open|closed] [--deadline-ms N]");
         return ExitCode::from(2);
     };
-    let mut options = Options { address, key, deadline: Duration::from_secs(1), fail: FailMode::Closed };
-    while let Some(argument) = arguments.next() {
-        match (argument.as_str(), arguments.next()) {
-            ("--fail", Some(mode)) => options.fail = if mode == "open" { FailMode::Open } else { FailMode::Closed },
-            ("--deadline-ms", Some(number)) => options.deadline = Duration::from_millis(number.parse().unwrap_or(1_000)),
-            _ => return ExitCode::from(2),
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return ExitCode::FAILURE };
+    match runtime.block_on(play(options, std::io::stdin().lock(), &mut std::io::stdout())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
         }
     }
-    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return ExitCode::FAILURE };
-    runtime.block_on(async {
-        let mut sensor = Sensor::new(options);
-        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-            match operation(&line) {
-                Some(operation) => {
-                    let answer = sensor.decide(operation).await;
-                    let word = if answer.allow { "allow" } else { "deny" };
-                    println!("{word}\t{:?}\t{}\t{}", answer.from, answer.attack.join(","), answer.reason);
-                }
-                None => eprintln!("not an operation: {line}"),
-            }
+}
+
+/// What the command line says; nothing if it is not what it must be.
+pub fn options(mut arguments: impl Iterator<Item = String>, key: Option<String>) -> Option<Options> {
+    let mut options = Options { address: arguments.next()?, key: key?, deadline: Duration::from_secs(1), fail: FailMode::Closed };
+    while let Some(argument) = arguments.next() {
+        match (argument.as_str(), arguments.next()?.as_str()) {
+            ("--fail", "open") => options.fail = FailMode::Open,
+            ("--fail", "closed") => options.fail = FailMode::Closed,
+            ("--deadline-ms", number) => options.deadline = Duration::from_millis(number.parse().ok()?),
+            _ => return None,
         }
-        match sensor.flush().await {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(status) => {
-                eprintln!("error: not everything is in the journal: {}", status.message());
-                ExitCode::FAILURE
+    }
+    Some(options)
+}
+
+/// Asks about each line and writes what may be done; what was decided is in the journal when it is over.
+pub async fn play(options: Options, lines: impl BufRead, answers: &mut impl Write) -> Result<(), Box<dyn Error>> {
+    let mut sensor = Sensor::new(options);
+    for line in lines.lines() {
+        let line = line?;
+        match operation(&line) {
+            Some(operation) => {
+                let answer = sensor.decide(operation).await;
+                let word = if answer.allow { "allow" } else { "deny" };
+                writeln!(answers, "{word}\t{:?}\t{}\t{}", answer.from, answer.attack.join(","), answer.reason)?;
             }
+            None => eprintln!("not an operation: {line}"),
         }
-    })
+    }
+    sensor.flush().await.map_err(|status| format!("not everything is in the journal: {}", status.message()).into())
 }
 
 /// Reads a line.

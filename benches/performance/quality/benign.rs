@@ -23,7 +23,7 @@ const WORK: [(&str, &str, &str); 5] = [
         "npm",
         "mkdir lib app && echo '{\"name\":\"lib\",\"version\":\"1.0.0\",\"scripts\":{\"postinstall\":\"node -e 1\"}}' > lib/package.json && echo '{\"name\":\"app\",\"version\":\"1.0.0\",\"scripts\":{\"test\":\"node -e 1\"}}' > app/package.json && cd app && npm install --offline --no-audit --no-fund ../lib && npm test && rm -rf node_modules",
     ),
-    ("pytest", "pytest", "printf 'def test_a():\\n    assert 6 * 7 == 42\\n' > test_a.py && pytest -q"),
+    ("pytest", "pytest", include_str!("pytest.sh")),
     (
         "make and a compiler",
         "make",
@@ -31,10 +31,16 @@ const WORK: [(&str, &str, &str); 5] = [
     ),
 ];
 
+/// Where programs are looked for: also where `scripts/benign.sh` has put some.
+fn path() -> String {
+    let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/benign/bin");
+    format!("{}:{}", std::env::var("PATH").unwrap_or_default(), installed.display())
+}
+
 pub fn table(folder: &Path, mut look: impl FnMut(&str) -> Vec<Seen>) -> String {
     let mut text = "\nOrdinary work, really recorded; every detection in it is false:\n\n| work | events | detections | of them high or critical | rules |\n|---|---|---|---|---|\n".to_owned();
     for (name, program, script) in WORK {
-        let present = Command::new("sh").args(["-c", "command -v \"$0\"", program]).stdout(Stdio::null()).status();
+        let present = Command::new("sh").args(["-c", "command -v \"$0\"", program]).env("PATH", path()).stdout(Stdio::null()).status();
         if !present.is_ok_and(|status| status.success()) {
             text += &format!("| {name} | skipped: `{program}` is not on this machine | | | |\n");
             continue;
@@ -46,7 +52,7 @@ pub fn table(folder: &Path, mut look: impl FnMut(&str) -> Vec<Seen>) -> String {
         let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/policies/observe.yaml");
         let mut run = Command::new(env!("CARGO_BIN_EXE_agentsh"));
         run.args(["run", "--quiet", "--policy"]).arg(policy).arg("--data-dir").arg(&data).arg("--workspace").arg(&work);
-        run.args(["--", "sh", "-c", script]).current_dir(&work).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        run.args(["--", "sh", "-c", script]).env("PATH", path()).current_dir(&work).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let done = run.status().unwrap();
         let mut events = Command::new(env!("CARGO_BIN_EXE_agentsh"));
         let events = events.args(["events", "--format", "jsonl", "--data-dir"]).arg(&data).output().unwrap();

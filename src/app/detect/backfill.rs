@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::files::engine;
+use super::files::{RuleFilesError, engine};
 use super::pass::{take_up, wanted};
 use super::reader::DetectError;
 use crate::config::Config;
@@ -62,6 +62,10 @@ pub fn backfill(
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Backfilled, DetectError> {
     let mut engine = engine(config, data_dir)?;
+    let is_there = |name: &&String| engine.rules().iter().any(|rule| **name == rule.id || **name == rule.title);
+    if let Some(name) = which.rules.iter().find(|name| !is_there(name)) {
+        return Err(RuleFilesError::NoSuchRule { name: name.clone() }.into());
+    }
     let reader = ReaderStore::open(&data_dir.journal())?;
     let mut store = DetectionStore::open(data_dir)?;
     let chosen: Vec<bool> = engine

@@ -1,5 +1,6 @@
 //! Detections: which rules there are, the reader that asks them about each event of the journal, and what was found.
 
+mod added;
 mod asked;
 mod backfill;
 mod coverage;
@@ -9,10 +10,11 @@ mod reader;
 mod start;
 mod trial;
 
+pub use added::{Added, add, remove};
 pub use asked::techniques_asked;
 pub use backfill::{Backfill, Backfilled, backfill, backfill_opened};
 pub use coverage::{Coverage, Covered, CoveredTactic, coverage};
-pub use files::{Added, RuleFilesError, add, engine, own_rules, remove, sources};
+pub use files::{RuleFilesError, engine, engine_of, own_rules, sources};
 pub use pass::{CURSOR, DetectStep};
 pub use reader::DetectError;
 pub use start::Detector;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::app::detect::{DetectConfig, Engine as _, SigmaEngine, add, engine, remove};
+use crate::app::detect::{DetectConfig, Engine as _, Fault, SigmaEngine, add, engine, engine_of, remove};
 use crate::cli::output::{Exit, Output, printable};
 use crate::query::DataDir;
 
@@ -36,6 +36,9 @@ pub struct CheckArgs {
     /// Files and folders to check alone [default: every rule that would be used].
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// A file or a folder.
@@ -44,6 +47,9 @@ pub struct PathArgs {
     /// A file that ends with .yml or .yaml, or a folder that holds some.
     #[arg(value_name = "PATH")]
     pub path: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// A name.
@@ -52,6 +58,9 @@ pub struct NameArgs {
     /// Name of the file or folder as it was added, or the id of a rule in it.
     #[arg(value_name = "NAME")]
     pub name: String,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
 }
 
 pub(super) fn run(
@@ -62,32 +71,53 @@ pub(super) fn run(
 ) -> anyhow::Result<Exit> {
     match command {
         RulesCommand::List(args) => list(&engine(config, data_dir)?, args.json, out),
-        RulesCommand::Check(args) if args.paths.is_empty() => check(&engine(config, data_dir)?, out),
-        RulesCommand::Check(args) => check(&only(&args.paths)?, out),
+        RulesCommand::Check(args) if args.paths.is_empty() => check(&engine(config, data_dir)?, args.json, out),
+        RulesCommand::Check(args) => check(&only(&args.paths)?, args.json, out),
         RulesCommand::Add(args) => {
-            let path = std::path::absolute(&args.path)?;
-            let checked = only(std::slice::from_ref(&path))?;
-            for fault in checked.faults() {
+            let added = add(&std::path::absolute(&args.path)?, config, data_dir)?;
+            if args.json {
+                let faults: Vec<_> = added.faults.iter().map(json_of).collect();
+                let (path, files) = (added.path.display().to_string(), added.files);
+                let (rules, reached) = (added.rules, added.reached);
+                let object =
+                    serde_json::json!({"path": path, "files": files, "rules": rules, "reached": reached, "faults": faults});
+                writeln!(out, "{object}")?;
+                return Ok(Exit::Done);
+            }
+            for fault in &added.faults {
                 out.note(printable(&fault.to_string()))?;
             }
-            let added = add(&path, data_dir)?;
-            let rules = checked.rules().len();
-            writeln!(out, "added {}: {rules} rules in {} files", added.path.display(), added.files)?;
+            writeln!(
+                out,
+                "added {}: {} rules in {} files, {} of them are reached by events",
+                printable(&added.path.display().to_string()),
+                added.rules,
+                added.files,
+                added.reached
+            )?;
             Ok(Exit::Done)
         }
         RulesCommand::Remove(args) => {
-            writeln!(out, "removed {}", remove(&args.name, data_dir)?.display())?;
+            let removed = remove(&args.name, data_dir)?.display().to_string();
+            if args.json {
+                writeln!(out, "{}", serde_json::json!({"removed": removed}))?;
+            } else {
+                writeln!(out, "removed {}", printable(&removed))?;
+            }
             Ok(Exit::Done)
         }
     }
 }
 
+fn json_of(fault: &Fault) -> serde_json::Value {
+    let Fault { file, line, rule, reason, refused } = fault;
+    serde_json::json!({"file": file, "line": line, "rule": rule, "reason": reason, "refused": refused})
+}
+
 /// The rules of these files and folders and no other.
 pub(super) fn only(paths: &[PathBuf]) -> anyhow::Result<SigmaEngine> {
     let paths: Result<Vec<PathBuf>, _> = paths.iter().map(std::path::absolute).collect();
-    let config = DetectConfig { built_in: false, rules: paths?, ..DetectConfig::default() };
-    // There is nothing that was added.
-    Ok(engine(&config, &DataDir::at("/nonexistent"))?)
+    Ok(engine_of(&paths?)?)
 }
 
 fn list(engine: &SigmaEngine, json: bool, out: &mut Output<'_>) -> anyhow::Result<Exit> {
@@ -121,7 +151,13 @@ fn list(engine: &SigmaEngine, json: bool, out: &mut Output<'_>) -> anyhow::Resul
     Ok(Exit::Done)
 }
 
-fn check(engine: &SigmaEngine, out: &mut Output<'_>) -> anyhow::Result<Exit> {
+fn check(engine: &SigmaEngine, json: bool, out: &mut Output<'_>) -> anyhow::Result<Exit> {
+    let exit = if engine.faults().is_empty() { Exit::Done } else { Exit::NotInOrder };
+    if json {
+        let faults: Vec<_> = engine.faults().iter().map(json_of).collect();
+        writeln!(out, "{}", serde_json::json!({"rules": engine.rules().len(), "faults": faults}))?;
+        return Ok(exit);
+    }
     let palette = out.palette();
     for fault in engine.faults() {
         let word = if fault.refused { palette.red("refused") } else { palette.yellow("wrong") };
@@ -130,8 +166,8 @@ fn check(engine: &SigmaEngine, out: &mut Output<'_>) -> anyhow::Result<Exit> {
     let (rules, faults) = (engine.rules().len(), engine.faults().len());
     if faults == 0 {
         writeln!(out, "ok: {rules} rules")?;
-        return Ok(Exit::Done);
+    } else {
+        writeln!(out, "{faults} faults; {rules} rules are loaded")?;
     }
-    writeln!(out, "{faults} faults; {rules} rules are loaded")?;
-    Ok(Exit::NotInOrder)
+    Ok(exit)
 }

@@ -121,7 +121,7 @@ impl FilterArgs {
             hosts: self.host.iter().cloned().collect(),
             command: self.command.clone(),
             pids: self.pid.into_iter().collect(),
-            techniques: techniques_asked(&self.technique),
+            techniques: techniques_asked(&self.technique).context("--technique")?,
             text: self.text.clone(),
             after: self.after.and_then(Seq::new),
             limit: self.limit.map(Limit::First).or(self.tail.map(Limit::Last)),

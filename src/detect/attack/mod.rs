@@ -3,7 +3,9 @@
 mod navigator;
 mod table;
 mod tags;
+mod unknown;
 
 pub use navigator::{LayerTechnique, layer};
 pub use table::{Attack, Technique, VERSION, attack, tactic_title};
 pub use tags::{BadTag, Tagged, tagged};
+pub use unknown::UnknownTechnique;

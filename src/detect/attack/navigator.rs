@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::table::{VERSION, attack};
+use super::table::VERSION;
 
 /// The version of the layer format, and of the Navigator that introduced it.
 const LAYER: &str = "4.5";
@@ -35,8 +35,7 @@ pub fn layer(name: &str, description: &str, techniques: &[LayerTechnique]) -> Va
                 "metadata": [
                     {"name": "rules", "value": rules.to_string()},
                     {"name": "detections", "value": seen.to_string()}
-                ],
-                "showSubtechniques": attack().technique(&technique.id).is_some_and(|known| !known.id.contains('.'))
+                ]
             })
         })
         .collect();
@@ -46,7 +45,8 @@ pub fn layer(name: &str, description: &str, techniques: &[LayerTechnique]) -> Va
         "domain": "enterprise-attack",
         "description": description,
         "sorting": 3,
-        "layout": {"layout": "side", "showName": true, "showID": true},
+        // Without this a sub-technique whose technique nobody names is folded away.
+        "layout": {"layout": "side", "showName": true, "showID": true, "expandedSubtechniques": "annotated"},
         "hideDisabled": false,
         "techniques": techniques,
         "gradient": {"colors": ["#ffffff", "#8ec8f6", "#f07a5a"], "minValue": 0, "maxValue": 2},

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use super::unknown::UnknownTechnique;
+
 /// The version of ATT&CK that every id of ours is of.
 pub const VERSION: &str = "19";
 
@@ -89,14 +91,13 @@ impl Attack {
 
     /// The ids that a question about `id` is about today: itself, or what took its place. A technique that was retired with its
     /// sub-techniques stands for what took the place of each of them.
-    #[must_use]
-    pub fn asked(&self, id: &str) -> Vec<String> {
+    ///
+    /// # Errors
+    /// [`UnknownTechnique`] when no version has the id.
+    pub fn asked(&self, id: &str) -> Result<Vec<String>, UnknownTechnique> {
         let id = id.trim().to_ascii_uppercase();
         let beneath = format!("{id}.");
-        let mut ids: Vec<String> = Vec::new();
-        if !self.retired.contains_key(id.as_str()) {
-            ids.push(id.clone());
-        }
+        let mut ids: Vec<String> = self.technique(&id).map(|technique| technique.id.to_owned()).into_iter().collect();
         // `T1070` goes on, but its `T1070.001` is elsewhere: whoever asks for the whole means that too.
         for (_, new) in self.retired.iter().filter(|(old, _)| **old == id || old.starts_with(&beneath)) {
             let covered = ids.iter().any(|known| known == new || new.starts_with(&format!("{known}.")));
@@ -104,7 +105,12 @@ impl Attack {
                 ids.push((*new).to_owned());
             }
         }
-        ids
+        if ids.is_empty() { Err(UnknownTechnique::of(&id, self)) } else { Ok(ids) }
+    }
+
+    /// Every id, today's and those that were retired.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &'static str> {
+        self.techniques.keys().chain(self.retired.keys()).copied()
     }
 
     /// Every technique, by id.

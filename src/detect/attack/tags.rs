@@ -1,6 +1,7 @@
 //! What the tags of a rule (`attack.t1547.001`, `attack.persistence`) name, in today's ids.
 
 use super::table::{Attack, attack, tactic_title};
+use super::unknown::{UnknownTechnique, is_one_slip};
 use crate::event::TechniqueId;
 
 /// The tactic that v19 split into `stealth` and `defense-impairment`.
@@ -22,19 +23,25 @@ pub struct Tagged {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadTag {
     /// No technique has that id.
-    #[error("`{tag}`: ATT&CK v19 has no technique {id}, and neither had v18")]
+    #[error("`{tag}`: {unknown}")]
     Technique {
         /// The tag.
         tag: String,
-        /// The id in it.
-        id: String,
+        /// The id in it, and what was probably meant.
+        unknown: UnknownTechnique,
     },
     /// No tactic has that name.
-    #[error("`{tag}` names no tactic of ATT&CK v19")]
+    #[error("`{tag}` names no tactic of ATT&CK v19{}", meant(.near))]
     Tactic {
         /// The tag.
         tag: String,
+        /// The tactic that was probably meant.
+        near: Option<&'static str>,
     },
+}
+
+fn meant(near: &Option<&'static str>) -> String {
+    near.map_or_else(String::new, |tactic| format!("; did you mean `attack.{tactic}`?"))
 }
 
 impl BadTag {
@@ -42,7 +49,7 @@ impl BadTag {
     #[must_use]
     pub fn tag(&self) -> &str {
         match self {
-            BadTag::Technique { tag, .. } | BadTag::Tactic { tag } => tag,
+            BadTag::Technique { tag, .. } | BadTag::Tactic { tag, .. } => tag,
         }
     }
 }
@@ -60,7 +67,10 @@ pub fn tagged(tags: &[String]) -> Tagged {
         if numbered(name, 't') {
             match table.current(name) {
                 Some(technique) => push(&mut tagged.techniques, technique.id),
-                None => tagged.bad.push(BadTag::Technique { tag: tag.clone(), id: name.to_ascii_uppercase() }),
+                None => {
+                    let unknown = UnknownTechnique::of(&name.to_ascii_uppercase(), table);
+                    tagged.bad.push(BadTag::Technique { tag: tag.clone(), unknown });
+                }
             }
         } else if numbered(name, 's') || numbered(name, 'g') || numbered(name, 'c') || numbered(name, 'm') {
             // Software, groups, campaigns and mitigations are not in the table, and no detection names them.
@@ -71,7 +81,8 @@ pub fn tagged(tags: &[String]) -> Tagged {
             } else if tactic_title(&short).is_some() {
                 named.push(short);
             } else {
-                tagged.bad.push(BadTag::Tactic { tag: tag.clone() });
+                let near = table.tactics().find(|known| is_one_slip(known.as_bytes(), short.as_bytes()));
+                tagged.bad.push(BadTag::Tactic { tag: tag.clone(), near });
             }
         }
     }

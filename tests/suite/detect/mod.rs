@@ -1,12 +1,17 @@
 //! Tests: detect: rules, the fields that events offer them, ATT&CK's ids, and each built-in rule on events that were recorded.
 
 mod attack;
+mod correlations;
+mod coverage;
 mod killing;
 mod pack;
 mod reader;
 mod regression;
+mod rig;
+mod rules;
 mod screen;
 mod sigma;
+mod techniques;
 
 use agentsh::detect::sigma::{Limits, Rules, SigmaEngine, Source};
 use agentsh::detect::{Engine as _, Finding};

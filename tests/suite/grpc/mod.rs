@@ -1,7 +1,7 @@
 //! The gRPC server: keys, roles, TLS, limits, policies, ingest.
 
 mod bad_input;
-mod ingest;
+pub(crate) mod ingest;
 mod keys;
 mod killing;
 mod policies;

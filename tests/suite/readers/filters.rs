@@ -168,7 +168,13 @@ fn pid_technique_and_text_select() {
     check("--pid 1", &[]);
     check("--technique T1552", &[33]);
     check("--technique T1552.004", &[33]);
-    check("--technique T155", &[]);
+    // Not `T1552`, of which it is the start.
+    check("--technique T1055", &[]);
+    refused(
+        "--technique T155",
+        "--technique: ATT&CK v19 has no technique T155, and neither had v18; did you mean T1055 (Process Injection)?",
+    );
+    refused("--technique T9999", "--technique: ATT&CK v19 has no technique T9999, and neither had v18");
     check("--text PROTECT-private", &[11]);
     check("--text 'calc \"now\"'", &[30]);
     check("--text 100%", &[]);

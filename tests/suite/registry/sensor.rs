@@ -1,28 +1,25 @@
 //! The example sensor against a real server: verdicts, the deadline in both fail modes, the cache and its reports.
 
-#[path = "../../../examples/registry_sensor/sensor.rs"]
-mod client;
-
 use std::path::PathBuf;
 use std::time::Duration;
 
 use agentsh::encode::proto::{self, Event, Kind, event::Payload};
 use agentsh::serve::auth::{KeyFile, Role};
-use client::{Answer, FailMode, From, Options, Sensor};
 use nix::sys::signal::Signal;
 
+use super::program::sensor::{Answer, FailMode, From, Options, Sensor};
 use crate::grpc::rig::{Process, make_key, runtime};
 use crate::support::sqlite3;
 
 const RUN: &str = r"\REGISTRY\USER\S-1-5-21-7\Software\Microsoft\Windows\CurrentVersion\Run";
 
-struct Rig {
+pub(super) struct Rig {
     folder: tempfile::TempDir,
-    key: String,
+    pub(super) key: String,
 }
 
 impl Rig {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key = make_key(&KeyFile::at(folder.path().join("data/keys/api.json")), "edge-7", &[Role::Sensor], None);
         std::fs::create_dir(folder.path().join("policies")).unwrap();
@@ -38,11 +35,11 @@ impl Rig {
         std::fs::write(self.folder.path().join("policies/site.yaml"), text).unwrap();
     }
 
-    fn data(&self) -> PathBuf {
+    pub(super) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
-    fn server(&self) -> Process {
+    pub(super) fn server(&self) -> Process {
         let policies = self.folder.path().join("policies");
         let dir = policies.to_str().unwrap();
         Process::start(&self.data(), &[], &[("AGENTSH_POLICIES__DIR", dir), ("AGENTSH_POLICIES__DEFAULT", "site")])
@@ -53,13 +50,13 @@ impl Rig {
     }
 
     /// The registry's operations with their decisions, in order.
-    fn recorded(&self) -> Vec<String> {
+    pub(super) fn recorded(&self) -> Vec<String> {
         let query = "SELECT o.kind || ' ' || o.subject || ' ' || d.decision || ' ' || coalesce(d.rule, '-') || ' ' || coalesce(d.attack, '-') \
                      FROM events o JOIN events d ON d.cause = o.id AND d.kind = 'policy_decision' WHERE o.kind LIKE 'registry%' ORDER BY o.seq";
         sqlite3(&self.data().join("journal.db"), query).lines().map(str::to_owned).collect()
     }
 
-    fn reasons(&self) -> Vec<String> {
+    pub(super) fn reasons(&self) -> Vec<String> {
         let query = "SELECT payload ->> '$.reason' FROM events WHERE kind = 'policy_decision' ORDER BY seq";
         sqlite3(&self.data().join("journal.db"), query).lines().map(str::to_owned).collect()
     }

@@ -7,7 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use agentsh::event::{Decision, Family, JournaledEvent, Kind, LayerState, Payload};
 
 use crate::run::support::{Place, text};
-use crate::support::has_program;
+use crate::sessions::rig::{Server, ends};
+use crate::support::{has_program, until};
 
 const COMPILER: &str = "x86_64-w64-mingw32-gcc";
 
@@ -87,6 +88,50 @@ fn of_the_test(event: &JournaledEvent) -> bool {
     event.event.subject().is_some_and(|subject| subject.contains("AgentshTest") || subject.contains(r"CurrentVersion\Run"))
 }
 
+/// What the program does, beneath the user's `Software`.
+const DONE: [&str; 15] = [
+    r"registry_create_key AgentshTest",
+    r"registry_set_value AgentshTest\Number",
+    "registry_set_value AgentshTest\\Ä \"b\"",
+    r"registry_set_value AgentshTest\Large",
+    r"registry_query_value AgentshTest\Number",
+    r"registry_delete_value AgentshTest\Number",
+    r"registry_create_key AgentshTest\Old",
+    r"registry_open_key AgentshTest\Old",
+    r"registry_rename_key AgentshTest\Old",
+    r"registry_open_key AgentshTest\New",
+    r"registry_delete_key AgentshTest\New",
+    r"registry_open_key Microsoft\Windows\CurrentVersion\Run",
+    r"registry_set_value Microsoft\Windows\CurrentVersion\Run\Updater",
+    r"registry_open_key AgentshTest",
+    r"registry_delete_key AgentshTest",
+];
+
+/// The program's own operations on record; `None`, and the reason on stderr, where this machine cannot record them.
+fn recorded(place: &Place) -> Option<Vec<JournaledEvent>> {
+    let registry = place.events().into_iter().filter(|event| event.kind.family() == agentsh::event::Family::Registry);
+    let registry: Vec<JournaledEvent> = registry.filter(of_the_test).collect();
+    if registry.is_empty() {
+        let report = place.events_of(Kind::CapabilityReport);
+        let Payload::CapabilityReport(report) = &report[0].event.payload else { panic!("{report:?}") };
+        let layer = report.layers.iter().find(|layer| layer.layer == agentsh::event::Layer::Registry).unwrap();
+        assert_eq!(layer.state, LayerState::Absent, "nothing was recorded: {layer:?}");
+        eprintln!("skipped: registry operations: {}", layer.reason.as_deref().unwrap_or_default());
+        return None;
+    }
+    Some(registry)
+}
+
+/// Kind and key beneath the user's `Software`.
+fn shown(registry: &[JournaledEvent]) -> Vec<String> {
+    let user = registry[0].event.subject().unwrap().split('\\').take(2).collect::<Vec<_>>().join(r"\");
+    let line = |event: &JournaledEvent| {
+        let subject = event.event.subject().unwrap();
+        format!("{} {}", event.kind.as_str(), subject.strip_prefix(&format!(r"{user}\Software\")).unwrap())
+    };
+    registry.iter().map(line).collect()
+}
+
 fn check(windows: &Windows) {
     let native = windows.plain(&["wine", "app.exe"]).output().unwrap();
     windows.settle();
@@ -98,47 +143,8 @@ fn check(windows: &Windows) {
     assert_eq!(own, text(&native.stderr), "the program's own stderr");
 
     let place = &windows.place;
-    let registry = place.events().into_iter().filter(|event| event.kind.family() == agentsh::event::Family::Registry);
-    let registry: Vec<JournaledEvent> = registry.filter(of_the_test).collect();
-    if registry.is_empty() {
-        let report = place.events_of(Kind::CapabilityReport);
-        let Payload::CapabilityReport(report) = &report[0].event.payload else { panic!("{report:?}") };
-        let layer = report.layers.iter().find(|layer| layer.layer == agentsh::event::Layer::Registry).unwrap();
-        assert_eq!(layer.state, LayerState::Absent, "nothing was recorded: {layer:?}");
-        eprintln!("skipped: registry operations: {}", layer.reason.as_deref().unwrap_or_default());
-        return;
-    }
-    let user = registry[0].event.subject().unwrap().split('\\').take(2).collect::<Vec<_>>().join(r"\");
-    let shown: Vec<String> = registry
-        .iter()
-        .map(|event| {
-            format!(
-                "{} {}",
-                event.kind.as_str(),
-                event.event.subject().unwrap().strip_prefix(&format!(r"{user}\Software\")).unwrap()
-            )
-        })
-        .collect();
-    assert_eq!(
-        shown,
-        [
-            r"registry_create_key AgentshTest",
-            r"registry_set_value AgentshTest\Number",
-            "registry_set_value AgentshTest\\Ä \"b\"",
-            r"registry_set_value AgentshTest\Large",
-            r"registry_query_value AgentshTest\Number",
-            r"registry_delete_value AgentshTest\Number",
-            r"registry_create_key AgentshTest\Old",
-            r"registry_open_key AgentshTest\Old",
-            r"registry_rename_key AgentshTest\Old",
-            r"registry_open_key AgentshTest\New",
-            r"registry_delete_key AgentshTest\New",
-            r"registry_open_key Microsoft\Windows\CurrentVersion\Run",
-            r"registry_set_value Microsoft\Windows\CurrentVersion\Run\Updater",
-            r"registry_open_key AgentshTest",
-            r"registry_delete_key AgentshTest",
-        ]
-    );
+    let Some(registry) = recorded(place) else { return };
+    assert_eq!(shown(&registry), DONE);
     let data = |at: usize| match &registry[at].event.payload {
         Payload::RegistrySetValue(set) => (set.value_type.as_str(), set.data.clone().unwrap(), set.size.unwrap()),
         other => panic!("{other:?}"),
@@ -184,4 +190,49 @@ fn a_windows_program_s_registry_operations_are_on_record_once_each_for_an_ordina
     if let Some(windows) = Windows::new("registry::wine as nobody", true) {
         check(&windows);
     }
+}
+
+#[test]
+fn commands_of_a_session_on_the_server_are_recorded_once_each_also_when_wine_is_up_already() {
+    let test = "registry::wine on the server";
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(windows) = Windows::new(test, false) else { return };
+    let native = windows.plain(&["wine", "app.exe"]).output().unwrap();
+    windows.settle();
+    let server = Server::start_on(windows.place.again(), &[]);
+    let session = server.create();
+    let prefix = format!("WINEPREFIX={}", windows.prefix().display());
+    let argv = ["env", prefix.as_str(), "WINEDEBUG=-all", "wine", "app.exe"];
+    // The second finds Wine's server of the first.
+    for transport in ["http", "grpc"] {
+        let output = server.exec(transport, &session, &argv);
+        assert_eq!(output.status.code(), Some(7), "{transport}: {}", text(&output.stderr));
+        assert_eq!((text(&output.stdout), text(&output.stderr)), (text(&native.stdout), text(&native.stderr)), "{transport}");
+    }
+    let place = windows.place.again();
+    let all = || recorded(&place).map(|registry| registry.len());
+    if all().is_none() {
+        return;
+    }
+    until("the operations of both are on record", || all() >= Some(2 * DONE.len()));
+    server.end(&session, &[]);
+    let (_, status) = server.stop();
+    assert!(status.success());
+    assert_eq!(ends(&place).len(), 1);
+    let registry = recorded(&place).unwrap();
+    // The registry keeps what the first has left: the second does the same.
+    assert_eq!(shown(&registry), [DONE, DONE].concat());
+    let of = |event: &JournaledEvent| (event.event.session_id.clone().unwrap(), event.event.command_id.clone().unwrap());
+    let commands: Vec<_> = registry.iter().map(of).collect();
+    assert!(commands.iter().all(|(name, _)| name.as_str() == session), "{commands:?}");
+    for event in &registry {
+        let actor = event.event.actor.as_ref().unwrap();
+        assert!(actor.exe.as_ref().unwrap().as_bytes().ends_with(br"\app.exe"), "{actor:?}");
+    }
+    let decisions = place.events_of(Kind::PolicyDecision);
+    let run = decisions.iter().filter(|event| event.event.subject().is_some_and(|subject| subject.ends_with(r"Run\Updater")));
+    let tags: Vec<Vec<&str>> = run.map(|event| event.event.attack.iter().map(|id| id.as_str()).collect()).collect();
+    assert_eq!(tags, [["T1547.001"], ["T1547.001"]]);
+    place.check_whole();
+    place.check_accounted();
 }

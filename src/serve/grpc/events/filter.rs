@@ -32,6 +32,9 @@ pub(super) fn read(filter: Option<EventFilter>) -> Result<(Filter, Option<Cel>),
         number => Some(Severity::from_number(number.into()).ok_or_else(|| unknown("min_severity", &number))?),
     };
     let families = filter.families.iter().map(|word| family(word)).collect::<Result<Vec<_>, _>>();
+    // Ids that ATT&CK has retired stand for their successors.
+    let techniques = texts("techniques", filter.techniques)?.iter().map(|id| attack().asked(id)).collect::<Result<Vec<_>, _>>();
+    let techniques = techniques.map_err(|error| Status::invalid_argument(format!("filter.techniques: {error}")))?.concat();
     let read = Filter {
         sessions: texts("session_ids", filter.session_ids)?,
         command_ids: texts("command_ids", filter.command_ids)?,
@@ -45,8 +48,7 @@ pub(super) fn read(filter: Option<EventFilter>) -> Result<(Filter, Option<Cel>),
         hosts: texts("hosts", filter.hosts)?,
         programs: texts("programs", filter.programs)?,
         pids: some("pids", filter.pids)?,
-        // Ids that ATT&CK has retired stand for their successors.
-        techniques: texts("techniques", filter.techniques)?.iter().flat_map(|id| attack().asked(id)).collect(),
+        techniques,
         min_severity,
         sensors: texts("sensors", filter.sensors)?,
         causes: all("causes", &filter.causes, |id| EventId::from_str(id).ok())?,
