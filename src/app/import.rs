@@ -219,7 +219,7 @@ fn import_file(
     let is_rolling = *reader.input().digest() == Digest::Rolling;
     let mut reader = ReadAhead::start(reader)?;
     let mut announced: Option<Announced> = None;
-    while let Some(record) = reader.next()? {
+    while let Some(record) = reader.record()? {
         import.report.records += 1;
         if let Some(rolling) = reader.rolling_digest() {
             import.origin.digest = rolling;
@@ -306,7 +306,7 @@ impl Import<'_> {
 
     /// The rest of a file that is in the journal already.
     fn count_known(&mut self, reader: &mut ReadAhead, session: &SessionId) -> Result<(), ImportFailure> {
-        while reader.next()?.is_some() {
+        while reader.record()?.is_some() {
             self.report.records += 1;
         }
         self.report.known = self.report.records;

@@ -60,7 +60,7 @@ impl ReadAhead {
     ///
     /// # Errors
     /// What the reader says.
-    pub fn next(&mut self) -> Result<Option<Record>, ImportError> {
+    pub fn record(&mut self) -> Result<Option<Record>, ImportError> {
         loop {
             if let Some(record) = self.ready.next() {
                 return Ok(Some(record));
