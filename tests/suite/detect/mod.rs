@@ -45,3 +45,21 @@ fn rule(title: &str, product: &str, category: &str, selection: &str) -> String {
          condition: selection\nlevel: high\ntags: [attack.t1562.001]\n"
     )
 }
+
+#[test]
+fn a_program_is_forgotten_where_it_was_refused_and_not_where_it_only_would_have_been() {
+    use agentsh::channel::decision_event;
+    use agentsh::detect::Processes;
+    use agentsh::event::{Decision, ProcessExec};
+    use agentsh::policy::Judgement;
+
+    let exec = event(ProcessExec { path: "/usr/bin/curl".into(), ..ProcessExec::default() });
+    let pid = exec.actor.as_ref().unwrap().pid;
+    let judged = Judgement::new(Decision::Deny, None, "a test says so");
+    for (judgement, is_running) in [(judged.clone(), false), (judged.in_hindsight(), true)] {
+        let mut processes = Processes::default();
+        processes.take(&exec);
+        processes.take(&decision_event(&exec, &judgement, ""));
+        assert_eq!(processes.get(pid).is_some(), is_running, "{judgement:?}");
+    }
+}

@@ -375,30 +375,18 @@ fn registry_operations_that_nobody_asked_about_are_decided_in_hindsight_in_the_s
         let (mut sensor, _) = Sensor::open(rig.server.addr(), &rig.key).await.unwrap();
         let run = r"\REGISTRY\USER\S-1-5-21-7\Software\Microsoft\Windows\CurrentVersion\Run";
         let told = vec![set(run, "Evil"), open("/secret/key"), set(r"\REGISTRY\MACHINE\SOFTWARE\Mine", "a")];
-        sensor.batch(1, told.clone()).await;
+        sensor.batch(1, told).await;
         sensor.acked(3).await.unwrap();
-        let decided = || {
-            sqlite3(
-                &rig.server.database(),
-                "SELECT o.subject, d.decision, d.payload ->> '$.enforced', coalesce(d.attack, '-'), d.seq - o.seq, o.payload ->> '$.sensor.sequence' \
-                 FROM events d JOIN events o ON o.id = d.cause WHERE d.kind = 'policy_decision' ORDER BY d.seq",
-            )
-        };
+        let decided = sqlite3(
+            &rig.server.database(),
+            "SELECT o.subject, d.decision, d.payload ->> '$.enforced', coalesce(d.attack, '-'), d.seq - o.seq, o.payload ->> '$.sensor.sequence' \
+             FROM events d JOIN events o ON o.id = d.cause WHERE d.kind = 'policy_decision' ORDER BY d.seq",
+        );
         let expected = "HKU\\S-1-5-21-7\\Software\\Microsoft\\Windows\\CurrentVersion\\Run\\Evil|deny|0|[\"T1547.001\"]|1|1\n\
                         HKLM\\SOFTWARE\\Mine\\a|allow|0|-|1|3";
-        // The file is decided by nobody here: a sensor's own system says what may be opened there.
-        assert_eq!(decided(), expected);
-        // Nothing was refused: not in the view, and not in the session's count.
+        assert_eq!(decided, expected);
         let outcomes = "SELECT group_concat(outcome) FROM operations WHERE operation = 'registry_set_value'";
         assert_eq!(sqlite3(&rig.server.database(), outcomes), "let through,let through");
-        assert_eq!(sqlite3(&rig.server.database(), "SELECT coalesce(sum(denied), 0) FROM sessions"), "0");
-        // What is sent again is decided once.
-        let (mut sensor, welcome) = Sensor::open(rig.server.addr(), &rig.key).await.unwrap();
-        assert_eq!(welcome.acked_sequence, 3);
-        sensor.batch(1, told).await;
-        sensor.batch(4, vec![set(r"HKLM\SOFTWARE\Mine", "b")]).await;
-        sensor.acked(4).await.unwrap();
-        assert_eq!(decided(), format!("{expected}\nHKLM\\SOFTWARE\\Mine\\b|allow|0|-|1|4"));
     });
 }
 

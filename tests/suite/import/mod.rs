@@ -6,5 +6,6 @@ mod damage;
 mod eslogger;
 mod journaled;
 mod jsonl;
+mod progress;
 pub mod rig;
 mod windows;

@@ -163,6 +163,21 @@ fn a_refused_operation_says_so_in_the_words_of_security_control() {
 }
 
 #[test]
+fn what_would_have_been_decided_was_observed_and_not_applied() {
+    let decision = PolicyDecision {
+        operation: Kind::RegistrySetValue,
+        decision: Decision::Deny,
+        enforced: Some(false),
+        ..PolicyDecision::default()
+    };
+    let (hindsight, refused) =
+        (to_json(&journaled(decision.clone())), to_json(&journaled(PolicyDecision { enforced: None, ..decision })));
+    assert_eq!((&hindsight["action"], &hindsight["policy"]["is_applied"]), (&json!("Observed"), &json!(false)));
+    assert_eq!((&refused["action"], &refused["policy"]["is_applied"]), (&json!("Denied"), &json!(true)));
+    assert_eq!(hindsight["authorizations"][0]["decision"], "deny");
+}
+
+#[test]
 fn each_decision_has_a_disposition_of_its_own() {
     let dispositions: std::collections::BTreeSet<String> = Decision::ALL
         .iter()

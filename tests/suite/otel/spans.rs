@@ -174,6 +174,27 @@ fn a_refused_operation_is_over_at_once_and_failed() {
 }
 
 #[test]
+fn what_was_only_judged_in_hindsight_did_happen_and_is_not_failed() {
+    let hindsight = |kind| PolicyDecision { enforced: Some(false), ..decision(kind, Decision::Deny) };
+    let (mut tape, started) = begun(None, None);
+    let shell = tape.add(10, 1, Some(started), exec("/bin/sh"));
+    tape.told(Some(shell), hindsight(Kind::ProcessExec));
+    let delete = tape.add(10, 1, None, FileDelete { path: "/w/x".into(), ..FileDelete::default() });
+    tape.told(Some(delete), hindsight(Kind::FileDelete));
+    tape.add(10, 1, Some(shell), exit("/bin/sh", 0));
+    let spans = ended(tape, started).spans();
+    let (sh, delete) = (named(&spans, "process sh"), named(&spans, "file_delete"));
+    assert!(!failed(sh) && !failed(delete), "{sh:?} {delete:?}");
+    // It is its process's, which a refused program would not have been.
+    child(delete, sh);
+    assert!(
+        delete.events.iter().any(|event| event.name == "policy_decision"
+            && event.attributes.iter().any(|attribute| attribute.key == "agentsh.decision.enforced")),
+        "{delete:?}"
+    );
+}
+
+#[test]
 fn an_operation_that_fails_is_failed_also_when_other_events_come_between() {
     let (mut tape, _) = begun(None, None);
     let delete = tape.add(10, 1, None, FileDelete { path: "/w/x".into(), ..FileDelete::default() });
