@@ -41,5 +41,6 @@ mod sinks;
 mod streams;
 mod support;
 mod telemetry;
+mod tell;
 mod vocabulary;
 mod wire;

@@ -90,6 +90,18 @@ impl Place {
         self.run(&["sh", "-c", script])
     }
 
+    /// What another subcommand says of what was recorded.
+    pub(crate) fn agentsh(&self, arguments: &[&str]) -> Output {
+        Command::new(AGENTSH).arg("--data-dir").arg(self.data()).args(arguments).stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// What another subcommand prints of what was recorded.
+    pub(crate) fn tell(&self, arguments: &[&str]) -> String {
+        let output = self.agentsh(arguments);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    }
+
     /// Every event of the journal, in order.
     pub(crate) fn events(&self) -> Vec<JournaledEvent> {
         let store = ReaderStore::open(&self.data_dir().journal()).unwrap();
