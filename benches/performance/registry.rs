@@ -80,7 +80,7 @@ fn set(key: String, name: String) -> Payload {
     RegistrySetValue {
         key,
         value_name: name,
-        value_type: RegistryValueType::Sz,
+        value_type: RegistryValueType::String,
         data: Some("value".to_owned()),
         ..RegistrySetValue::default()
     }
@@ -113,7 +113,7 @@ fn rename(number: usize) -> Payload {
 }
 
 fn read(number: usize) -> Payload {
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         RegistryQueryValue { key: format!(r"HKLM\SOFTWARE\Vendor\{number}"), value_name: "Path".to_owned() }.into()
     } else {
         RegistryDeleteValue { key: format!(r"HKLM\SOFTWARE\Vendor\{number}"), value_name: "Path".to_owned() }.into()

@@ -26,7 +26,7 @@ use crate::channel::SessionChannel;
 use crate::config::{Config, Environment, PolicyChoice};
 use crate::event::trace::{Callers, TraceParent};
 use crate::event::{CapabilityReport, OsText, SessionEnded, SessionId, redact};
-use crate::journal::Journal;
+use crate::journal::{DataDir, Journal};
 use crate::runtime::{clock, ids};
 
 /// What to run and how.
@@ -73,17 +73,18 @@ pub fn run(
         tracing::warn!(%errno, "the recorder's memory and descriptors stay open to its user's other processes");
     }
     let data_dir = std::path::absolute(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
+    // Beside the recording, on a thread and connections of its own. Rules take longer to be taken in than a session to be set up.
+    let detector = Detector::prepare(&config.detect, &DataDir::at(&data_dir)).unwrap_or_else(|error| {
+        tracing::error!(%error, "nothing is detected; everything is recorded all the same");
+        None
+    });
     // Checked before anything is made, so that a workspace or a policy that cannot be one leaves no trace.
     let checked = Workspace::open(&request.workspace, &data_dir)?;
     let policy = Arc::new(load_policy(&request.policy, &variables(&checked.path, environment))?);
     let journal = Journal::open(&data_dir, &config.journal)?;
     // Again, since only now the data directory is sure to be there, and its real path known.
     let workspace = Workspace::open(&checked.path, journal.data_dir().root())?;
-    // Beside the recording, on its own thread and connections.
-    let detector = Detector::start(&config.detect, journal.data_dir()).unwrap_or_else(|error| {
-        tracing::error!(%error, "nothing is detected; everything is recorded all the same");
-        None
-    });
+    let detector = detector.map(|preparing| preparing.begin(journal.data_dir()));
     let session_id = ids::session_id(clock::now());
     let channel =
         SessionChannel::new(Arc::clone(journal.channel()), Arc::new(ArcSwap::new(Arc::clone(&policy))), session_id.clone());

@@ -3,9 +3,10 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use super::files::{RuleFilesError, engine};
+use super::files::RuleFilesError;
 use super::pass::{At, CURSOR, Pass};
-use crate::detect::{DetectConfig, Engine as _};
+use crate::detect::Engine as _;
+use crate::detect::sigma::SigmaEngine;
 use crate::journal::{Bell, DataDir, JournalError, ReaderStore, StoreError};
 use crate::runtime::clock;
 use crate::runtime::metrics::metrics;
@@ -58,7 +59,6 @@ pub(super) struct Finish {
 
 /// What the thread works with.
 pub(super) struct Work {
-    pub(super) config: DetectConfig,
     pub(super) data_dir: DataDir,
     pub(super) told: Receiver<Finish>,
     pub(super) at: Option<At>,
@@ -66,8 +66,8 @@ pub(super) struct Work {
 
 impl Work {
     /// Detects until it is told to finish. Says up to which event everything was looked at, by this process or another.
-    pub(super) fn run(self) -> u64 {
-        match self.detect() {
+    pub(super) fn run(self, engine: Result<SigmaEngine, DetectError>) -> u64 {
+        match engine.and_then(|engine| self.detect(engine)) {
             Ok(seq) => seq,
             Err(error) => {
                 tracing::error!(%error, "nothing is detected; events are recorded all the same, and the next start goes on at the cursor");
@@ -76,8 +76,7 @@ impl Work {
         }
     }
 
-    fn detect(&self) -> Result<u64, DetectError> {
-        let engine = engine(&self.config, &self.data_dir)?;
+    fn detect(&self, engine: SigmaEngine) -> Result<u64, DetectError> {
         let faults = engine.faults();
         metrics().detect_faults.set(u64::try_from(faults.len()).unwrap_or(u64::MAX));
         metrics().detect_rules.set(u64::try_from(engine.rules().iter().filter(|rule| rule.fed).count()).unwrap_or(u64::MAX));

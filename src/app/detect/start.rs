@@ -1,14 +1,21 @@
 //! `Detector`: detection beside a journal that is open, on a thread of its own. It never slows or changes a verdict.
 
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::files::engine;
 use super::pass::At;
 use super::reader::{DetectError, Finish, Work};
 use crate::detect::DetectConfig;
 use crate::journal::DataDir;
 use crate::runtime::clock;
+
+/// A detector that takes the rules in while the journal is being opened.
+pub struct Preparing {
+    begin: Sender<DataDir>,
+    detector: Detector,
+}
 
 /// A detector that runs, or waits until the process that detects has ended.
 pub struct Detector {
@@ -16,11 +23,42 @@ pub struct Detector {
     thread: JoinHandle<u64>,
 }
 
+impl Preparing {
+    /// The journal is open: it looks at events from now on. One that is dropped instead ends.
+    #[must_use]
+    pub fn begin(self, data_dir: &DataDir) -> Detector {
+        // A thread that has ended says why by itself.
+        let _it_has_ended = self.begin.send(data_dir.clone());
+        self.detector
+    }
+}
+
 impl Detector {
-    /// Starts it; `None` when it is switched off.
+    /// Takes the rules in, on a thread of its own: to be called as early as can be. `None` when detection is switched off. `data_dir` is
+    /// where the journal will be; nothing is made there.
     ///
     /// # Errors
     /// [`DetectError`] when no thread can be had. What else is wrong is logged by the thread: a recording does not fail for it.
+    pub fn prepare(config: &DetectConfig, data_dir: &DataDir) -> Result<Option<Preparing>, DetectError> {
+        Self::prepare_watched(config, data_dir, None)
+    }
+
+    fn prepare_watched(config: &DetectConfig, data_dir: &DataDir, at: Option<At>) -> Result<Option<Preparing>, DetectError> {
+        if !config.enabled {
+            return Ok(None);
+        }
+        let (tell, told) = channel();
+        let (begin, begun) = channel();
+        let (config, place) = (config.clone(), data_dir.clone());
+        let thread =
+            std::thread::Builder::new().name("detect".to_owned()).spawn(move || run(&config, &place, &begun, told, at))?;
+        Ok(Some(Preparing { begin, detector: Self { tell, thread } }))
+    }
+
+    /// Starts it on a journal that is open; `None` when it is switched off.
+    ///
+    /// # Errors
+    /// As [`Detector::prepare`].
     pub fn start(config: &DetectConfig, data_dir: &DataDir) -> Result<Option<Self>, DetectError> {
         Self::start_watched(config, data_dir, None)
     }
@@ -30,13 +68,7 @@ impl Detector {
     /// # Errors
     /// As [`Detector::start`].
     pub fn start_watched(config: &DetectConfig, data_dir: &DataDir, at: Option<At>) -> Result<Option<Self>, DetectError> {
-        if !config.enabled {
-            return Ok(None);
-        }
-        let (tell, told) = channel();
-        let work = Work { config: config.clone(), data_dir: data_dir.clone(), told, at };
-        let thread = std::thread::Builder::new().name("detect".to_owned()).spawn(move || work.run())?;
-        Ok(Some(Self { tell, thread }))
+        Ok(Self::prepare_watched(config, data_dir, at)?.map(|preparing| preparing.begin(data_dir)))
     }
 
     /// Lets it look at everything up to `head`, at most for `patience`, and ends it. Says up to which event everything was looked at:
@@ -48,4 +80,15 @@ impl Detector {
             0
         })
     }
+}
+
+/// The thread. Says up to which event everything was looked at, by this process or another.
+fn run(config: &DetectConfig, place: &DataDir, begun: &Receiver<DataDir>, told: Receiver<Finish>, at: Option<At>) -> u64 {
+    let engine = engine(config, place).map(|mut engine| {
+        engine.make_ready();
+        engine
+    });
+    // Where there is no journal, nothing is to be done.
+    let Ok(data_dir) = begun.recv() else { return 0 };
+    Work { data_dir, told, at }.run(engine.map_err(DetectError::from))
 }

@@ -14,13 +14,21 @@ use super::session::{Session, Sessions};
 use super::view::{Shown, View};
 use crate::detect::engine::{Engine, SessionState};
 use crate::detect::finding::{Finding, RuleInfo};
-use crate::event::{JournaledEvent, Payload};
+use crate::event::{JournaledEvent, Payload, ProcessExec};
 
 /// The rules of one log source that events of one product are shown to: its own, then those of any product.
 struct Route {
     rules: Vec<usize>,
     /// Made for the first event: most log sources of most rules never see one.
     screen: Option<Screen>,
+}
+
+impl Route {
+    fn screen(&mut self, category: Category, kept: &[Kept]) -> &mut Screen {
+        let rules = &self.rules;
+        self.screen
+            .get_or_insert_with(|| Screen::new(category, rules.iter().filter_map(|rule| Some((*rule, kept.get(*rule)?.rule())))))
+    }
 }
 
 /// Sigma's rules, ready to look at events.
@@ -104,6 +112,19 @@ impl SigmaEngine {
         }
     }
 
+    /// Makes now what the first process of this system would have to wait for.
+    pub fn make_ready(&mut self) {
+        let Self { kept, routes, screened, .. } = self;
+        if *screened {
+            for category in categories(&Payload::from(ProcessExec::default())) {
+                let of = routes.get_mut(*category as usize).and_then(|routes| routes.get_mut(Product::Linux as usize));
+                if let Some(route) = of {
+                    let _ready = route.screen(*category, kept);
+                }
+            }
+        }
+    }
+
     /// What was wrong with the rules.
     #[must_use]
     pub fn faults(&self) -> &[Fault] {
@@ -133,11 +154,7 @@ impl SigmaEngine {
             let view = View { shown: &shown, category: *category };
             asked.clear();
             if *screened {
-                let screen = route.screen.get_or_insert_with(|| {
-                    let rules = route.rules.iter().filter_map(|rule| Some((*rule, kept.get(*rule)?.rule())));
-                    Screen::new(*category, rules)
-                });
-                screen.may_meet(&view, asked);
+                route.screen(*category, kept).may_meet(&view, asked);
             } else {
                 asked.extend(&route.rules);
             }
