@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use agentsh::event::{
-    Event, Payload, RegistryCreateKey, RegistryDeleteValue, RegistryQueryValue, RegistryRenameKey, RegistrySetValue, RegistryValueType,
+    Event, Payload, RegistryCreateKey, RegistryDeleteValue, RegistryQueryValue, RegistryRenameKey, RegistrySetValue,
+    RegistryValueType,
 };
 use agentsh::policy::{Policy, Variables};
 

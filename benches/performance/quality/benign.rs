@@ -40,7 +40,8 @@ fn path() -> String {
 pub fn table(folder: &Path, mut look: impl FnMut(&str) -> Vec<Seen>) -> String {
     let mut text = "\nOrdinary work, really recorded; every detection in it is false:\n\n| work | events | detections | of them high or critical | rules |\n|---|---|---|---|---|\n".to_owned();
     for (name, program, script) in WORK {
-        let present = Command::new("sh").args(["-c", "command -v \"$0\"", program]).env("PATH", path()).stdout(Stdio::null()).status();
+        let present =
+            Command::new("sh").args(["-c", "command -v \"$0\"", program]).env("PATH", path()).stdout(Stdio::null()).status();
         if !present.is_ok_and(|status| status.success()) {
             text += &format!("| {name} | skipped: `{program}` is not on this machine | | | |\n");
             continue;
@@ -52,7 +53,12 @@ pub fn table(folder: &Path, mut look: impl FnMut(&str) -> Vec<Seen>) -> String {
         let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/policies/observe.yaml");
         let mut run = Command::new(env!("CARGO_BIN_EXE_agentsh"));
         run.args(["run", "--quiet", "--policy"]).arg(policy).arg("--data-dir").arg(&data).arg("--workspace").arg(&work);
-        run.args(["--", "sh", "-c", script]).env("PATH", path()).current_dir(&work).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        run.args(["--", "sh", "-c", script])
+            .env("PATH", path())
+            .current_dir(&work)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         let done = run.status().unwrap();
         let mut events = Command::new(env!("CARGO_BIN_EXE_agentsh"));
         let events = events.args(["events", "--format", "jsonl", "--data-dir"]).arg(&data).output().unwrap();

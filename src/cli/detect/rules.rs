@@ -85,7 +85,7 @@ pub(super) fn run(
                 return Ok(Exit::Done);
             }
             for fault in &added.faults {
-                out.note(printable(&fault.to_string()))?;
+                out.say(printable(&fault.to_string()))?;
             }
             writeln!(
                 out,

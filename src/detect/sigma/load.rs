@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rsigma_parser::{CorrelationRule, Detection, Level, SigmaCollection, SigmaRule, parse_sigma_yaml};
+use rsigma_parser::{
+    ConditionOperator, CorrelationCondition, CorrelationRule, CorrelationType, Detection, Level, SigmaCollection, SigmaRule,
+    parse_sigma_yaml,
+};
 use sha2::{Digest as _, Sha256};
 
 use super::category::{Category, Product};
@@ -168,6 +171,7 @@ impl Rules {
         if !self.admit(source, &id, &rule.title, limits) {
             return;
         }
+        all_of_temporal(&mut rule);
         let mut info = self.info(source, id, &rule.title, rule.level, &rule.tags);
         info.source = "correlation".to_owned();
         self.correlations.push((rule, self.infos.len()));
@@ -261,6 +265,17 @@ fn categories(rule: &SigmaRule) -> Vec<Category> {
         Some(name) => Category::named(&name.to_ascii_lowercase()).into_iter().collect(),
         // Words to be found anywhere.
         None => Category::ALL.to_vec(),
+    }
+}
+
+/// A temporal correlation without a condition is about all of its rules; the parser hands it over as one about any of them.
+fn all_of_temporal(rule: &mut CorrelationRule) {
+    let temporal = matches!(rule.correlation_type, CorrelationType::Temporal | CorrelationType::TemporalOrdered);
+    if let CorrelationCondition::Threshold { predicates, .. } = &mut rule.condition
+        && temporal
+        && *predicates == [(ConditionOperator::Gte, 1)]
+    {
+        *predicates = vec![(ConditionOperator::Gte, u64::try_from(rule.rules.len()).unwrap_or(u64::MAX))];
     }
 }
 

@@ -6,7 +6,7 @@ mod curl;
 mod end;
 mod frames;
 mod refused;
-mod rig;
+pub(crate) mod rig;
 mod shared;
 mod streams;
 mod tls;
