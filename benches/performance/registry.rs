@@ -80,7 +80,7 @@ fn set(key: String, name: String) -> Payload {
     RegistrySetValue {
         key,
         value_name: name,
-        value_type: RegistryValueType::Sz,
+        value_type: RegistryValueType::String,
         data: Some("value".to_owned()),
         ..RegistrySetValue::default()
     }
