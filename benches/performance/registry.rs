@@ -66,7 +66,7 @@ fn nanoseconds(policy: &Policy, events: &[Event]) -> f64 {
 
 fn many() -> String {
     let mut text = "version: 1\nname: many\nregistry_rules:\n".to_owned();
-    for number in 0..200 {
+    for number in 0..200_usize {
         let hive = if number.is_multiple_of(2) { "HKLM" } else { "HKCU" };
         text += &format!(
             "  - {{name: r{number}, paths: ['{hive}\\SOFTWARE\\Maker{number}\\*', '{hive}\\SOFTWARE\\Maker{number}\\**\\Update'], \
