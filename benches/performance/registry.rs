@@ -66,8 +66,8 @@ fn nanoseconds(policy: &Policy, events: &[Event]) -> f64 {
 
 fn many() -> String {
     let mut text = "version: 1\nname: many\nregistry_rules:\n".to_owned();
-    for number in 0..200 {
-        let hive = if number % 2 == 0 { "HKLM" } else { "HKCU" };
+    for number in 0..200_usize {
+        let hive = if number.is_multiple_of(2) { "HKLM" } else { "HKCU" };
         text += &format!(
             "  - {{name: r{number}, paths: ['{hive}\\SOFTWARE\\Maker{number}\\*', '{hive}\\SOFTWARE\\Maker{number}\\**\\Update'], \
              operations: [write, create], decision: deny}}\n"

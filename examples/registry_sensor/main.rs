@@ -12,6 +12,8 @@
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::disallowed_methods,
+    missing_docs,
+    clippy::missing_errors_doc,
     unreachable_pub,
     reason = "a program of its own, for people to read"
 )]

@@ -1,4 +1,5 @@
 set -e
+export PYTHONPATH="$PWD"
 mkdir calculator tests
 cat > calculator/__init__.py <<'END'
 import json, os, sqlite3, tempfile

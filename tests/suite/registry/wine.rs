@@ -193,7 +193,7 @@ fn a_windows_program_s_registry_operations_are_on_record_once_each_for_an_ordina
 }
 
 #[test]
-fn commands_of_a_session_on_the_server_are_recorded_once_each_also_when_wine_is_up_already() {
+fn commands_of_a_session_on_the_server_are_recorded_once_each() {
     let test = "registry::wine on the server";
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(windows) = Windows::new(test, false) else { return };
@@ -202,10 +202,9 @@ fn commands_of_a_session_on_the_server_are_recorded_once_each_also_when_wine_is_
     let server = Server::start_on(windows.place.again(), &[]);
     let session = server.create();
     let prefix = format!("WINEPREFIX={}", windows.prefix().display());
-    let argv = ["env", prefix.as_str(), "WINEDEBUG=-all", "wine", "app.exe"];
-    // The second finds Wine's server of the first.
+    let rest = ["--env", prefix.as_str(), "--env", "WINEDEBUG=-all", session.as_str(), "--", "wine", "app.exe"];
     for transport in ["http", "grpc"] {
-        let output = server.exec(transport, &session, &argv);
+        let output = server.cli(transport, &["exec"], &rest).output().unwrap();
         assert_eq!(output.status.code(), Some(7), "{transport}: {}", text(&output.stderr));
         assert_eq!((text(&output.stdout), text(&output.stderr)), (text(&native.stdout), text(&native.stderr)), "{transport}");
     }
