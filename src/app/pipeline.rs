@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use super::detect::Detector;
+use super::detect::{Detector, Patience};
 use super::error::RunError;
 use super::lease::Lease;
 use super::opening::{announce, mount_spec, other_layers};
@@ -56,6 +56,10 @@ pub struct RunReport {
     /// What was recorded.
     pub summary: Summary,
 }
+
+/// What part of a session's time is waited at its end for rules that are still being taken in. With the program's own rules that
+/// concerns commands of less than a twentieth of a second.
+const RULES_SHARE: u32 = 8;
 
 /// Runs a command in a session of its own and records it.
 ///
@@ -112,7 +116,12 @@ pub fn run(
         lease.release();
     }
     let head = journal.head();
-    let detected = detector.map(|detector| detector.finish(head, Duration::from_millis(config.detect.catch_up_ms)));
+    // Rules that are not ready yet are not worth much more time than the command took: the next process looks at what this one left.
+    let patience = Patience {
+        for_rules: Duration::from_micros(clock::micros_since(began)) / RULES_SHARE,
+        in_all: Duration::from_millis(config.detect.catch_up_ms),
+    };
+    let detected = detector.map(|detector| detector.finish_within(head, patience));
     let failure = journal.failure();
     let journal_data = journal.data_dir().clone();
     let closed = journal.close();

@@ -17,7 +17,7 @@ pub use coverage::{Coverage, Covered, CoveredTactic, coverage};
 pub use files::{RuleFilesError, engine, engine_of, own_rules, sources};
 pub use pass::{CURSOR, DetectStep};
 pub use reader::DetectError;
-pub use start::{Detector, Preparing};
+pub use start::{Detector, Patience, Preparing};
 pub use trial::{Fired, TrialError, trial};
 
 pub use crate::capture::import::{LineError, read_line};

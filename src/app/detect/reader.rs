@@ -71,7 +71,7 @@ impl Work {
             Ok(seq) => seq,
             Err(error) => {
                 tracing::error!(%error, "nothing is detected; events are recorded all the same, and the next start goes on at the cursor");
-                self.stands()
+                stands(&self.data_dir)
             }
         }
     }
@@ -160,7 +160,7 @@ impl Work {
     /// Another process detects: it has all of it in a moment, or is late.
     fn wait_for_another(&self, finish: Finish) -> u64 {
         loop {
-            let seq = self.stands();
+            let seq = stands(&self.data_dir);
             if seq >= finish.head || clock::instant() >= finish.deadline {
                 return seq;
             }
@@ -172,10 +172,6 @@ impl Work {
         }
     }
 
-    fn stands(&self) -> u64 {
-        ReaderStore::open(&self.data_dir.journal()).ok().and_then(|store| store.cursor(CURSOR).ok()).unwrap_or(0)
-    }
-
     /// Waits to be told; whoever started the thread and is gone tells it to end at once.
     fn wait(&self, most: Duration) -> Result<Option<Finish>, DetectError> {
         match self.told.recv_timeout(most) {
@@ -184,6 +180,11 @@ impl Work {
             Err(RecvTimeoutError::Disconnected) => Ok(Some(Finish { head: 0, deadline: clock::instant() })),
         }
     }
+}
+
+/// Up to which event everything was looked at, by whichever process.
+pub(super) fn stands(data_dir: &DataDir) -> u64 {
+    ReaderStore::open(&data_dir.journal()).ok().and_then(|store| store.cursor(CURSOR).ok()).unwrap_or(0)
 }
 
 fn since(start: Instant) -> Duration {

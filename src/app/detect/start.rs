@@ -1,12 +1,12 @@
 //! `Detector`: detection beside a journal that is open, on a thread of its own. It never slows or changes a verdict.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::files::engine;
 use super::pass::At;
-use super::reader::{DetectError, Finish, Work};
+use super::reader::{DetectError, Finish, Work, stands};
 use crate::detect::DetectConfig;
 use crate::journal::DataDir;
 use crate::runtime::clock;
@@ -20,7 +20,18 @@ pub struct Preparing {
 /// A detector that runs, or waits until the process that detects has ended.
 pub struct Detector {
     tell: Sender<Finish>,
+    ready: Receiver<()>,
+    place: DataDir,
     thread: JoinHandle<u64>,
+}
+
+/// How long a recording waits at its end for the rules to be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// For the rules to be taken in, where that is still under way.
+    pub for_rules: Duration,
+    /// For everything to be looked at.
+    pub in_all: Duration,
 }
 
 impl Preparing {
@@ -29,7 +40,7 @@ impl Preparing {
     pub fn begin(self, data_dir: &DataDir) -> Detector {
         // A thread that has ended says why by itself.
         let _it_has_ended = self.begin.send(data_dir.clone());
-        self.detector
+        Detector { place: data_dir.clone(), ..self.detector }
     }
 }
 
@@ -49,10 +60,20 @@ impl Detector {
         }
         let (tell, told) = channel();
         let (begin, begun) = channel();
+        let (say_ready, ready) = channel();
         let (config, place) = (config.clone(), data_dir.clone());
-        let thread =
-            std::thread::Builder::new().name("detect".to_owned()).spawn(move || run(&config, &place, &begun, told, at))?;
-        Ok(Some(Preparing { begin, detector: Self { tell, thread } }))
+        let thread = std::thread::Builder::new().name("detect".to_owned()).spawn(move || {
+            let engine = engine(&config, &place).map(|mut engine| {
+                engine.make_ready();
+                engine
+            });
+            // Nobody asks before the end, and not everybody does.
+            let _nobody_asks = say_ready.send(());
+            // Where there is no journal, nothing is to be done.
+            let Ok(data_dir) = begun.recv() else { return 0 };
+            Work { data_dir, told, at }.run(engine.map_err(DetectError::from))
+        })?;
+        Ok(Some(Preparing { begin, detector: Self { tell, ready, place: data_dir.clone(), thread } }))
     }
 
     /// Starts it on a journal that is open; `None` when it is switched off.
@@ -74,21 +95,19 @@ impl Detector {
     /// Lets it look at everything up to `head`, at most for `patience`, and ends it. Says up to which event everything was looked at:
     /// what is left is found by the next process that detects.
     pub fn finish(self, head: u64, patience: Duration) -> u64 {
-        let _it_has_ended = self.tell.send(Finish { head, deadline: clock::instant() + patience });
+        self.finish_within(head, Patience { for_rules: patience, in_all: patience })
+    }
+
+    /// As [`Detector::finish`], with less patience for rules that are not there yet.
+    pub fn finish_within(self, head: u64, patience: Patience) -> u64 {
+        if let Err(RecvTimeoutError::Timeout) = self.ready.recv_timeout(patience.for_rules.min(patience.in_all)) {
+            // The thread finds nobody any more when it has the rules, and ends.
+            return stands(&self.place);
+        }
+        let _it_has_ended = self.tell.send(Finish { head, deadline: clock::instant() + patience.in_all });
         self.thread.join().unwrap_or_else(|_panic| {
             tracing::error!("the detector ended with a panic; the next start goes on at its cursor");
             0
         })
     }
-}
-
-/// The thread. Says up to which event everything was looked at, by this process or another.
-fn run(config: &DetectConfig, place: &DataDir, begun: &Receiver<DataDir>, told: Receiver<Finish>, at: Option<At>) -> u64 {
-    let engine = engine(config, place).map(|mut engine| {
-        engine.make_ready();
-        engine
-    });
-    // Where there is no journal, nothing is to be done.
-    let Ok(data_dir) = begun.recv() else { return 0 };
-    Work { data_dir, told, at }.run(engine.map_err(DetectError::from))
 }

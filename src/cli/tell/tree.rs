@@ -11,6 +11,9 @@ use crate::query::session::{self, Process, Run, Tree};
 use crate::query::{DataDir, Reader};
 use crate::runtime::units::{Age, Count};
 
+/// Depths that a line shows by its indent.
+const DEPTH: usize = 16;
+
 /// No line is cut to less.
 const LEAST: usize = 40;
 
@@ -34,7 +37,7 @@ pub fn run(args: &TreeArgs, data_dir: &DataDir, out: &mut Output<'_>) -> anyhow:
     let name = reader.session(&args.session.session)?;
     let tree = session::tree(&reader, &name)?;
     if args.json {
-        let json = serde_json::json!({"session": name, "processes": tree.processes, "roots": tree.roots});
+        let json = serde_json::json!({"session": name, "roots": tree.roots, "processes": tree.processes});
         writeln!(out, "{json}")?;
         return Ok(Exit::Done);
     }
@@ -44,34 +47,42 @@ pub fn run(args: &TreeArgs, data_dir: &DataDir, out: &mut Output<'_>) -> anyhow:
 
 fn print(name: &str, tree: &Tree, out: &mut Output<'_>) -> anyhow::Result<()> {
     let palette = out.palette();
-    let processes = if tree.processes == 1 { "process" } else { "processes" };
-    writeln!(out, "{}", palette.bold(format!("{name}: {} {processes}", Count(tree.processes))))?;
-    // A deep tree is walked with a list of its own: a session can nest further than a stack is deep.
-    let mut waiting: Vec<(&Process, String, bool, bool)> = Vec::new();
-    for (index, root) in tree.roots.iter().enumerate().rev() {
-        waiting.push((root, String::new(), index + 1 == tree.roots.len(), true));
-    }
-    while let Some((process, indent, last, root)) = waiting.pop() {
-        let (branch, below) = match (root, last) {
-            (true, _) => ("", ""),
-            (false, true) => ("└─ ", "   "),
-            (false, false) => ("├─ ", "│  "),
+    let count = u64::try_from(tree.processes.len()).unwrap_or(u64::MAX);
+    let processes = if count == 1 { "process" } else { "processes" };
+    writeln!(out, "{}", palette.bold(format!("{name}: {} {processes}", Count(count))))?;
+    // Place, depth and whether it is the last of its parent's; of each depth whether more come there.
+    let mut waiting: Vec<(usize, usize, bool)> = Vec::new();
+    let mut more: Vec<bool> = Vec::new();
+    waiting.extend(tree.roots.iter().rev().map(|root| (*root, 0, true)));
+    while let Some((at, depth, last)) = waiting.pop() {
+        let Some(process) = tree.processes.get(at) else { continue };
+        more.truncate(depth.saturating_sub(1));
+        let above = indent(&more);
+        let branch = match (depth, last) {
+            (0, _) => "",
+            (_, true) => "└─ ",
+            (_, false) => "├─ ",
         };
-        let below = format!("{indent}{below}");
-        let has_children = !process.children.is_empty();
+        if depth > 0 {
+            more.push(!last);
+        }
+        let below = indent(&more);
+        let bar = if process.children.is_empty() { "  " } else { "│ " };
         for (index, line) in lines(process, out).into_iter().enumerate() {
-            if index == 0 {
-                writeln!(out, "{}{line}", palette.dim(format!("{indent}{branch}")))?;
-            } else {
-                let bar = if has_children { "│ " } else { "  " };
-                writeln!(out, "{}{line}", palette.dim(format!("{below}{bar}")))?;
-            }
+            let before = if index == 0 { format!("{above}{branch}") } else { format!("{below}{bar}") };
+            writeln!(out, "{}{line}", palette.dim(before))?;
         }
-        for (index, child) in process.children.iter().enumerate().rev() {
-            waiting.push((child, below.clone(), index + 1 == process.children.len(), false));
-        }
+        let children = process.children.iter().rev().enumerate();
+        waiting.extend(children.map(|(index, child)| (*child, depth + 1, index == 0)));
     }
     Ok(())
+}
+
+/// What stands before a line: a bar for each depth at which more come. Of a tree that is deeper than a screen is wide, the end.
+fn indent(more: &[bool]) -> String {
+    let shown = more.get(more.len().saturating_sub(DEPTH)..).unwrap_or_default();
+    let cut = if shown.len() < more.len() { format!("…{} ", more.len() - shown.len()) } else { String::new() };
+    cut + &shown.iter().map(|more| if *more { "│  " } else { "   " }).collect::<String>()
 }
 
 /// The lines of a process: what it ran, one behind the other, and what was detected.

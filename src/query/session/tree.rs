@@ -80,8 +80,8 @@ pub struct Process {
     pub failed: u64,
     /// What rules detected in it.
     pub detections: Vec<Detected>,
-    /// The processes that it started.
-    pub children: Vec<Process>,
+    /// The processes that it started: their places in the tree's list.
+    pub children: Vec<usize>,
 }
 
 impl Process {
@@ -93,13 +93,13 @@ impl Process {
     }
 }
 
-/// The processes of a session.
+/// The processes of a session. A list with places, since processes may nest deeper than a stack does.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Tree {
-    /// Processes in all.
-    pub processes: u64,
-    /// Those whose parent was not seen, which the session's commands are.
-    pub roots: Vec<Process>,
+    /// Every process, in the order in which they were first seen.
+    pub processes: Vec<Process>,
+    /// Places of those whose parent was not seen, which the session's commands are.
+    pub roots: Vec<usize>,
 }
 
 /// A process among those that led to something.
@@ -218,20 +218,16 @@ impl ProcessTree {
     /// The tree.
     #[must_use]
     pub fn finish(self) -> Tree {
-        let processes = u64::try_from(self.seen.len()).unwrap_or(u64::MAX);
-        let mut roots = Vec::new();
-        let mut waiting: BTreeMap<usize, Vec<Process>> = BTreeMap::new();
-        // A parent is seen before its children, so that from behind each one's children are complete.
-        for (at, Seen { mut process, parent }) in self.seen.into_iter().enumerate().rev() {
-            process.children = waiting.remove(&at).unwrap_or_default();
-            process.children.reverse();
-            match parent {
-                Some(parent) => waiting.entry(parent).or_default().push(process),
-                None => roots.push(process),
+        let mut tree = Tree { processes: Vec::with_capacity(self.seen.len()), roots: Vec::new() };
+        for (at, Seen { process, parent }) in self.seen.into_iter().enumerate() {
+            tree.processes.push(process);
+            // A parent is seen before its children.
+            match parent.and_then(|parent| tree.processes.get_mut(parent)) {
+                Some(parent) => parent.children.push(at),
+                None => tree.roots.push(at),
             }
         }
-        roots.reverse();
-        Tree { processes, roots }
+        tree
     }
 
     /// Which process did it; a new one where it was not seen before.

@@ -68,6 +68,11 @@ impl Scribe {
         }
     }
 
+    /// An event that is made already, in the session that is open.
+    pub fn publish(&mut self, event: &Event) {
+        self.channel.publish(&Event { session_id: self.session.clone(), ..event.clone() });
+    }
+
     pub fn observe(&mut self, payload: impl Into<Payload>, cause: Option<EventId>) -> EventId {
         let event = self.event(payload, cause);
         self.channel.publish(&event);
