@@ -193,6 +193,28 @@ fn a_windows_program_s_registry_operations_are_on_record_once_each_for_an_ordina
 }
 
 #[test]
+fn g2_a_server_that_is_started_without_a_trace_is_told_of() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(windows) = Windows::new("a wine server without a trace", false) else { return };
+    let argv = ["env", "WINEDEBUG=-all", "wine", "app.exe"];
+    let ran = windows.set_up(&mut windows.place.command(&argv)).output().unwrap();
+    assert!(text(&ran.stderr).contains("a line of the program's own"), "{}", text(&ran.stderr));
+    let report = windows.place.events_of(Kind::CapabilityReport);
+    let Payload::CapabilityReport(report) = &report[0].event.payload else { panic!("{report:?}") };
+    let layer = report.layers.iter().find(|layer| layer.layer == agentsh::event::Layer::Registry).unwrap();
+    if layer.state == LayerState::Absent {
+        eprintln!("skipped: a wine server without a trace: {}", layer.reason.as_deref().unwrap_or_default());
+        return;
+    }
+    let lost = windows.place.events_of(Kind::EventsLost);
+    let told = lost.iter().any(|event| match &event.event.payload {
+        Payload::EventsLost(lost) => lost.hop == "wine" && lost.reason.contains("WINEDEBUG"),
+        _ => false,
+    });
+    assert!(told, "{lost:?}");
+}
+
+#[test]
 fn commands_of_a_session_on_the_server_are_recorded_once_each() {
     let test = "registry::wine on the server";
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);

@@ -46,8 +46,14 @@ impl WineCapture {
 
     /// Where a program that is about to run is to write its trace, if it is a Wine server. A script that starts one is passed over.
     pub fn standard_error(&self, exec: &ProcessExec) -> Option<OwnedFd> {
-        if !is_server(exec) {
-            return None;
+        match server(exec)? {
+            Server::Traced => {}
+            Server::Untraced => {
+                // Something between the session's command and the server has set `WINEDEBUG` anew.
+                let reason = "a Wine server was started without a trace of its requests: WINEDEBUG has no `+server`";
+                lose(&*self.gatekeeper, 0, reason.to_owned());
+                return None;
+            }
         }
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         readers.retain(|reader| !reader.is_finished());
@@ -83,11 +89,30 @@ impl WineCapture {
     }
 }
 
-/// Whether a program is Wine's server and not a script that starts it.
-fn is_server(exec: &ProcessExec) -> bool {
+/// A Wine server that is about to run.
+enum Server {
+    /// It writes its requests.
+    Traced,
+    /// It does not.
+    Untraced,
+}
+
+/// What a program is, if it is Wine's server and neither a script that starts it nor a call to the one that runs (`wineserver(1)`).
+fn server(exec: &ProcessExec) -> Option<Server> {
     let path = exec.path.as_bytes();
     let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-    exec.interpreters.is_empty() && matches!(name, b"wineserver" | b"wineserver64" | b"wineserver32")
+    if !exec.interpreters.is_empty() || !matches!(name, b"wineserver" | b"wineserver64" | b"wineserver32") {
+        return None;
+    }
+    let options: Vec<&[u8]> = exec.argv.iter().skip(1).map(|argument| argument.as_bytes()).collect();
+    let is = |short: &[u8], long: &[u8]| options.iter().any(|option| option.starts_with(short) || option.starts_with(long));
+    if is(b"-d", b"--debug") {
+        Some(Server::Traced)
+    } else if is(b"-k", b"--kill") || is(b"-w", b"--wait") || is(b"-h", b"--help") || is(b"-v", b"--version") {
+        None
+    } else {
+        Some(Server::Untraced)
+    }
 }
 
 /// The reading end of a trace, which ends when its writers are gone, or when it is to stop and holds nothing any more.
