@@ -7,8 +7,8 @@ use super::changes::{Changes, FileChanges};
 use super::error::StoryError;
 use super::tree::{ProcessTree, Tree};
 use super::undone::Undone;
-use super::why::{Touch, Why};
-use crate::event::{Family, JournaledEvent, Kind, OsText};
+use super::why::{Touch, Why, is_at_or_beneath};
+use crate::event::{Family, JournaledEvent, Kind, OsText, Payload};
 use crate::journal::{Condition, JournalRow, ReaderStore};
 use crate::query::Reader;
 
@@ -61,14 +61,22 @@ pub fn why(reader: &Reader, session: Option<&str>, path: &OsText) -> Result<Vec<
     Ok(touches)
 }
 
-/// The sessions that have to do with a path.
+/// The sessions that have to do with a path: an event names it, or gave a directory above it its name.
 fn sessions_with(store: &ReaderStore, path: &OsText) -> Result<Vec<String>, StoryError> {
     let mut sessions = BTreeSet::new();
-    // A path of the form that filters take is exact when it has no glob in it.
-    let kinds = Condition::Kinds(kinds_of(Family::File));
-    let about = [kinds, Condition::Text(path.as_text().into_owned())];
-    store.rows::<StoryError>(0, &about, None, |row| {
+    let named = [Condition::Kinds(kinds_of(Family::File)), Condition::Text(path.as_text().into_owned())];
+    store.rows::<StoryError>(0, &named, None, |row| {
         sessions.extend(row.columns.session_id.map(str::to_owned));
+        Ok(ControlFlow::Continue(()))
+    })?;
+    store.rows::<StoryError>(0, &[Condition::Kinds(vec![Kind::FileRename])], None, |row| {
+        let known = row.columns.session_id.is_none_or(|session| sessions.contains(session));
+        if !known
+            && let Payload::FileRename(rename) = event_of(row)?.event.payload
+            && is_at_or_beneath(path, &rename.to)
+        {
+            sessions.extend(row.columns.session_id.map(str::to_owned));
+        }
         Ok(ControlFlow::Continue(()))
     })?;
     Ok(sessions.into_iter().collect())
@@ -96,9 +104,12 @@ pub(super) fn each(
         conditions.push(Condition::Kinds(kinds.to_vec()));
     }
     store.rows::<StoryError>(0, &conditions, None, |row: &JournalRow<'_>| {
-        let event = row.to_event().map_err(|error| StoryError::Event { seq: row.seq, what: error.to_string() })?;
-        take(&event);
+        take(&event_of(row)?);
         Ok(ControlFlow::Continue(()))
     })?;
     Ok(())
+}
+
+fn event_of(row: &JournalRow<'_>) -> Result<JournaledEvent, StoryError> {
+    row.to_event().map_err(|error| StoryError::Event { seq: row.seq, what: error.to_string() })
 }

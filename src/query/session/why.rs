@@ -150,6 +150,11 @@ fn is_beneath(path: &OsText, directory: &OsText) -> bool {
     path.as_bytes().strip_prefix(directory.as_bytes()).is_some_and(|rest| rest.first() == Some(&b'/'))
 }
 
+/// Whether a path is that one or beneath it.
+pub(super) fn is_at_or_beneath(path: &OsText, other: &OsText) -> bool {
+    path == other || is_beneath(path, other)
+}
+
 /// The name that `name` had before `from` got the name `to`, if that changed it.
 fn before(name: &OsText, from: &OsText, to: &OsText) -> Option<OsText> {
     let rest = name.as_bytes().strip_prefix(to.as_bytes())?;

@@ -65,7 +65,7 @@ fn what_was_refused_is_told_as_what_did_not_happen() {
 #[test]
 fn a_file_that_a_command_really_made() {
     let place = Place::new();
-    let ran = place.shell("sh -c 'echo 1 > part; mv part whole'; cat whole > /dev/null");
+    let ran = place.shell("mkdir d; sh -c 'echo 1 > part; mv part whole'; cat whole > /dev/null; echo 2 > d/moved; mv d e");
     assert!(ran.status.success(), "{}", text(&ran.stderr));
     if place.events_of(Kind::FileClose).is_empty() {
         eprintln!("skipped: a file that a command really made: the workspace is not watched here");
@@ -78,6 +78,10 @@ fn a_file_that_a_command_really_made() {
         assert!(shown.contains("sh -c 'echo 1 > part; mv part whole'"), "{shown}");
         assert!(shown.contains("mv part whole"), "{shown}");
     }
+    // Only its directory was ever named as it is now.
+    let moved = place.workspace().join("e/moved").display().to_string();
+    let shown = place.tell(&["why", &moved]);
+    assert!(shown.contains("/d/moved") && shown.contains("/d → "), "{shown}");
     let unknown = place.agentsh(&["why", "/nowhere/at/all"]);
     assert_eq!(unknown.status.code(), Some(1));
     assert!(text(&unknown.stderr).contains("nothing that is recorded changed /nowhere/at/all"));
