@@ -141,7 +141,7 @@ def compare(event, row):
     same(f"{where}: kind", word(event.DESCRIPTOR.fields_by_name["kind"], event.kind), row["kind"])
     same(f"{where}: payload's kind", event.WhichOneof("payload"), row["kind"])
     stored = json.loads(row["payload"])
-    for name in ("actor", "sensor"):
+    for name in ("actor", "sensor", "imported"):
         same(f"{where}: {name}", fields(getattr(event, name)) if event.HasField(name) else None, stored.pop(name, None))
     read = fields(getattr(event, row["kind"]))
     same(f"{where}: {row['kind']}", read, stored)
