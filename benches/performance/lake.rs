@@ -16,7 +16,7 @@ const ROUNDS: usize = 5;
 pub fn run(folder: &Path) -> String {
     let build = folder.join("lake-build");
     let synthetic = folder.join("lake-synthetic");
-    record_a_build(&build);
+    record_a_build(&build, 40);
     make_a_journal(&synthetic);
     let mut text = String::from(
         "A journal read from SQLite and sealed into Parquet (typed columns, statistics, bloom filters, fsync) by two threads. Build: \
@@ -55,7 +55,8 @@ pub fn run(folder: &Path) -> String {
     text
 }
 
-fn deliver(journal: &Path, config: ParquetConfig) -> u64 {
+/// Seals a journal into a lake; the last `seq` that is sealed.
+pub fn deliver(journal: &Path, config: ParquetConfig) -> u64 {
     let data_dir = DataDir::at(journal);
     let store = ReaderStore::open(&data_dir.journal()).unwrap();
     let mut destination = ParquetDestination::new(config, data_dir);
@@ -94,7 +95,8 @@ fn peers(lake: &Path, level: u8) -> Vec<String> {
     }
 }
 
-fn record_a_build(data_dir: &Path) {
+/// Records `make` of 60 C files, so many times, into a data directory.
+pub fn record_a_build(data_dir: &Path, times: u32) {
     let workspace = data_dir.with_extension("workspace");
     let _ = std::fs::remove_dir_all(data_dir);
     let _ = std::fs::remove_dir_all(&workspace);
@@ -116,7 +118,7 @@ fn record_a_build(data_dir: &Path) {
         .arg(data_dir)
         .arg("--workspace")
         .arg(&workspace)
-        .args(["--", "sh", "-c", "for i in $(seq 40); do make -s -j2 && make -s clean; done"])
+        .args(["--", "sh", "-c", &format!("for i in $(seq {times}); do make -s -j2 && make -s clean; done")])
         // `make` must find the project's own Makefile.
         .current_dir(&workspace)
         .stdin(Stdio::null())

@@ -15,6 +15,7 @@
     reason = "a benchmark that cannot go on stops, and says where"
 )]
 
+mod archive;
 mod detect;
 mod gate;
 mod import;
@@ -40,6 +41,9 @@ type Section = fn(&std::path::Path) -> String;
 
 fn main() {
     raw_stream::serve_if_asked();
+    if archive::make_if_asked() {
+        return;
+    }
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let folder =
         std::env::var_os("BENCH_DIR").map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench"), PathBuf::from);
