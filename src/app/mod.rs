@@ -21,6 +21,7 @@ mod policy;
 pub mod server;
 pub mod sessions;
 pub mod sinks;
+pub mod sql;
 mod summary;
 pub mod telemetry;
 mod totals;

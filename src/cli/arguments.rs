@@ -11,6 +11,7 @@ use super::import::ImportArguments;
 use super::journal::JournalCommand;
 use super::keys::KeysCommand;
 use super::policy::PolicyCommand;
+use super::query::QueryArgs;
 use super::session::SessionCommand;
 use super::sinks::SinksCommand;
 use super::tell::{FilesArgs, TreeArgs, WhyArgs};
@@ -45,6 +46,8 @@ pub(super) enum Command {
     Files(FilesArgs),
     /// Which processes led to a file's being as it is
     Why(WhyArgs),
+    /// Ask in SQL, over the journal and its Parquet files
+    Query(Box<QueryArgs>),
     /// Put evidence of other systems into the journal: Windows, macOS, auditd, JSON lines
     Import(ImportArguments),
     /// Check that the journal is whole, and name the seq if it is not

@@ -16,6 +16,7 @@ pub mod journal;
 pub mod keys;
 pub mod output;
 pub mod policy;
+mod query;
 mod run;
 mod server;
 mod session;

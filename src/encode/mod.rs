@@ -4,7 +4,9 @@
 
 pub mod arrow;
 pub mod json;
+pub mod lake;
 pub mod ocsf;
 pub mod otel;
 pub mod proto;
 pub mod stored;
+pub mod utc;

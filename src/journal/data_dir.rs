@@ -113,6 +113,12 @@ impl DataDir {
         self.root.join("sessions")
     }
 
+    /// The lake's folder where the configuration names none.
+    #[must_use]
+    pub fn lake(&self) -> PathBuf {
+        self.root.join("lake")
+    }
+
     /// The range that was last about to be sealed in a bucket.
     pub(crate) fn lake_sealing(&self) -> PathBuf {
         self.root.join("lake.sealing")

@@ -10,6 +10,7 @@ mod matcher;
 mod reader;
 pub mod session;
 mod sinks;
+pub mod sql;
 mod status;
 mod time;
 mod words;

@@ -16,7 +16,6 @@ mod secret;
 mod shape;
 pub mod syslog;
 mod tls;
-mod utc;
 pub mod webhook;
 
 pub use batch::{Answer, Readable, by_halves, readable};

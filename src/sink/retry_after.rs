@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::utc::http_date;
+use crate::encode::utc::http_date;
 use crate::runtime::clock;
 
 /// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date.

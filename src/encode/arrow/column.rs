@@ -327,6 +327,42 @@ impl Column {
             Column::Seq | Column::Id | Column::Time | Column::Kind | Column::Family | Column::Severity | Column::Payload
         )
     }
+
+    /// Its field of the row's schema.
+    #[must_use]
+    pub fn field(self) -> Field {
+        Field::new(self.as_str(), self.data().data_type(), self.nullable())
+    }
+
+    /// The column of a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|column| column.as_str() == name)
+    }
+
+    /// Whether its value stands in the stored payload alone, and not in a column of the journal's own.
+    #[must_use]
+    pub const fn is_in_payload(self) -> bool {
+        !matches!(
+            self,
+            Column::Seq
+                | Column::Id
+                | Column::Time
+                | Column::SessionId
+                | Column::CommandId
+                | Column::Cause
+                | Column::Kind
+                | Column::Family
+                | Column::Subject
+                | Column::Decision
+                | Column::Rule
+                | Column::Severity
+                | Column::Attack
+                | Column::Pid
+                | Column::Payload
+                | Column::Leaf
+        )
+    }
 }
 
 /// The row's schema.
@@ -334,8 +370,7 @@ impl Column {
 pub fn schema() -> SchemaRef {
     static SCHEMA: OnceLock<SchemaRef> = OnceLock::new();
     let make = || {
-        let fields = Column::ALL.iter().map(|column| Field::new(column.as_str(), column.data().data_type(), column.nullable()));
-        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+        Arc::new(Schema::new(Column::ALL.iter().map(|column| column.field()).collect::<Vec<_>>()))
     };
     Arc::clone(SCHEMA.get_or_init(make))
 }

@@ -1,7 +1,9 @@
 //! `Rows`: gathers events in their stored form and makes a record batch of them.
 
-use arrow_array::RecordBatch;
-use arrow_schema::ArrowError;
+use std::sync::Arc;
+
+use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_schema::{ArrowError, Schema, SchemaRef};
 
 use super::build::Builder;
 use super::column::{Column, Data, schema};
@@ -12,7 +14,13 @@ use crate::event::{EventId, Kind};
 
 /// Rows that are gathered. Memory is that of the rows; whoever gathers takes them with [`Rows::finish`] in time.
 pub struct Rows {
-    builders: Vec<Builder>,
+    /// One for each column in the order of [`Column`]; none for a column that is not wanted.
+    builders: Vec<Option<Builder>>,
+    /// The columns of a batch, in its order.
+    wanted: Vec<Column>,
+    schema: SchemaRef,
+    /// Whether a column is wanted that stands in the payload alone.
+    scans: bool,
     rows: usize,
     bytes: usize,
     leaves: bool,
@@ -22,7 +30,22 @@ impl Rows {
     /// No rows; with `leaves` the column `leaf` is filled.
     #[must_use]
     pub fn new(leaves: bool) -> Self {
-        Self { builders: Column::ALL.iter().copied().map(Builder::new).collect(), rows: 0, bytes: 0, leaves }
+        Self { schema: schema(), ..Self::of(Column::ALL, leaves) }
+    }
+
+    /// No rows, of these columns only, in this order. What is not wanted costs nothing, and the payload is not read where nothing of it is.
+    #[must_use]
+    pub fn of(wanted: &[Column], leaves: bool) -> Self {
+        let builder = |column: &Column| wanted.contains(column).then(|| Builder::new(*column));
+        Self {
+            builders: Column::ALL.iter().map(builder).collect(),
+            wanted: wanted.to_vec(),
+            schema: Arc::new(Schema::new(wanted.iter().map(|column| column.field()).collect::<Vec<_>>())),
+            scans: wanted.iter().any(|column| column.is_in_payload()),
+            rows: 0,
+            bytes: 0,
+            leaves,
+        }
     }
 
     /// How many there are.
@@ -67,9 +90,11 @@ impl Rows {
         }
         let kind: Option<Kind> = columns.kind.parse().ok();
         self.text(Column::Family, Some(kind.map_or("", |kind| kind.family().as_str())));
-        let own = kind.map_or(&[][..], fields);
-        // A payload that cannot be read to its end fills what stands before; the column `payload` has it whole.
-        let _ended = self.payload(&mut Scanner::new(columns.payload), own);
+        if self.scans {
+            let own = kind.map_or(&[][..], fields);
+            // A payload that cannot be read to its end fills what stands before; the column `payload` has it whole.
+            let _ended = self.payload(&mut Scanner::new(columns.payload), own);
+        }
         self.rows = row + 1;
         self.bytes += columns.payload.len();
     }
@@ -81,12 +106,19 @@ impl Rows {
     pub fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
         let rows = std::mem::take(&mut self.rows);
         self.bytes = 0;
-        let columns = self.builders.iter_mut().map(|builder| builder.finish(rows)).collect();
-        RecordBatch::try_new(schema(), columns)
+        let mut columns = Vec::with_capacity(self.wanted.len());
+        for column in &self.wanted {
+            if let Some(builder) = self.builders.get_mut(column.index()).and_then(Option::as_mut) {
+                columns.push(builder.finish(rows));
+            }
+        }
+        // A batch without columns still has rows, which are counted.
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
     }
 
     fn builder(&mut self, column: Column) -> Option<&mut Builder> {
-        self.builders.get_mut(column.index())
+        self.builders.get_mut(column.index())?.as_mut()
     }
 
     fn integer(&mut self, column: Column, value: Option<i64>) {
@@ -140,6 +172,9 @@ impl Rows {
 
     fn value(&mut self, scanner: &mut Scanner<'_>, column: Column) -> Option<()> {
         let row = self.rows;
+        if self.builder(column).is_none() {
+            return scanner.skip();
+        }
         match column.data() {
             Data::Integer | Data::Time if scanner.next_is(b'0') => self.integer(column, scanner.integer()?),
             Data::Text if scanner.next_is(b'"') => self.text(column, Some(&scanner.text()?)),

@@ -16,6 +16,7 @@ mod row;
 mod sensors;
 mod sessions;
 mod totals;
+mod within;
 
 pub(crate) use append::{Transaction, WriterStore};
 pub(crate) use connection::{LogMover, empty_log};

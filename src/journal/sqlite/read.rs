@@ -366,7 +366,7 @@ fn checkpoint_row(row: &Row<'_>) -> rusqlite::Result<CheckpointRow> {
 }
 
 /// The columns of `events`, in the order that a page reads them.
-const COLUMNS: &str =
+pub(super) const COLUMNS: &str =
     "seq, id, time_us, session_id, command_id, cause, kind, pid, subject, decision, rule, severity, attack, payload, leaf";
 
 const SESSION_COLUMNS: &str = "session_id, created_us, ended_us, workspace, policy, first_seq, last_seq, events, decisions, denied, end_reason, policy_digest";

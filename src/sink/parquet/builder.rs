@@ -4,12 +4,12 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::config::ParquetConfig;
-use super::date::Date;
+use crate::encode::lake::Date;
 use super::encoder::Encoder;
 use super::error::LakeError;
 use super::footer::{BLOCK, Footer};
 use super::frames::Frames;
-use super::layout::FileName;
+use crate::encode::lake::FileName;
 use crate::journal::{Frontier, Hash};
 
 /// Rows that are made into columns at once: enough that the columns' own cost is small, and few enough to stay in the cache.

@@ -7,7 +7,7 @@
 use super::builder::FileBuilder;
 use super::config::ParquetConfig;
 use super::error::LakeError;
-use super::layout::Sealed;
+use crate::encode::lake::Sealed;
 use super::reader::LakeFile;
 use super::step::Steps;
 use super::store::Store;

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::LakeError;
-use super::layout::FileName;
+use crate::encode::lake::FileName;
 use crate::journal::{DataDir, JournalError};
 
 /// A range of a bucket.

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::LakeError;
 use super::footer::{BLOCK, Footer};
-use super::layout::FileName;
+use crate::encode::lake::FileName;
 use super::reader::LakeFile;
 use crate::encode::arrow::{Rows, StoredRow, StoredRows};
 use crate::encode::stored;

@@ -3,7 +3,7 @@
 use super::config::Facility;
 use crate::event::{JournaledEvent, Severity};
 use crate::sink::shape::Shaper;
-use crate::sink::utc::rfc3339;
+use crate::encode::utc::rfc3339;
 
 /// The syslog severity (RFC 5424 §6.2.1) of an event's severity (OCSF).
 const fn severity(severity: Severity) -> u8 {

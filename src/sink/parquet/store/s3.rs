@@ -14,7 +14,7 @@ use object_store::{ClientOptions, MultipartUpload, ObjectStore, ObjectStoreExt, 
 use super::select::Listing;
 use crate::sink::parquet::config::S3Config;
 use crate::sink::parquet::error::LakeError;
-use crate::sink::parquet::layout::{FileName, Sealed};
+use crate::encode::lake::{FileName, Sealed};
 use crate::sink::parquet::reader::LakeFile;
 use crate::sink::parquet::step::{Step, Steps};
 use crate::sink::{Secret, install_crypto};

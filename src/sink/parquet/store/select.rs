@@ -6,7 +6,7 @@ use super::local::LocalStore;
 use super::s3::S3Store;
 use crate::sink::parquet::config::ParquetConfig;
 use crate::sink::parquet::error::LakeError;
-use crate::sink::parquet::layout::{FileName, Sealed};
+use crate::encode::lake::{FileName, Sealed};
 use crate::sink::parquet::step::Steps;
 
 /// Where the files are.

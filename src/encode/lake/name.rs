@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::date::Date;
+use crate::encode::lake::Date;
 
 /// The name of a file, which is what it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,7 +12,7 @@ pub struct FileName {
     /// `seq` of the last event.
     pub last: u64,
     /// The day (UTC) of the first event's time.
-    pub(super) date: Date,
+    pub date: Date,
 }
 
 impl FileName {
@@ -33,7 +33,8 @@ impl FileName {
     }
 
     /// Its place while it is written, within the folder.
-    pub(super) fn temporary(&self) -> String {
+    #[must_use]
+    pub fn temporary(&self) -> String {
         format!(".seq={:020}.tmp", self.first)
     }
 
@@ -44,7 +45,8 @@ impl FileName {
     }
 
     /// Whether all events of another file are in this one, and it is another.
-    pub(super) const fn covers(&self, other: &Self) -> bool {
+    #[must_use]
+    pub const fn covers(&self, other: &Self) -> bool {
         self.first <= other.first && other.last <= self.last && self.events() > other.events()
     }
 }
@@ -56,7 +58,8 @@ impl fmt::Display for FileName {
 }
 
 /// Whether a file name is that of an unfinished file.
-pub(super) fn is_leftover(file: &str) -> bool {
+#[must_use]
+pub fn is_leftover(file: &str) -> bool {
     file.starts_with(".seq=") && file.ends_with(".tmp")
 }
 
@@ -67,4 +70,17 @@ pub struct Sealed {
     pub name: FileName,
     /// Its size.
     pub bytes: u64,
+}
+
+/// Of a listing, the files that count: in order, those left out whose events another has (what was put together is removed a moment later).
+#[must_use]
+pub fn without_covered(mut files: Vec<Sealed>) -> Vec<Sealed> {
+    files.sort_by_key(|file| (file.name.first, std::cmp::Reverse(file.name.last)));
+    let mut kept: Vec<Sealed> = Vec::new();
+    for file in files {
+        if kept.last().is_none_or(|last| last.name.last < file.name.first) {
+            kept.push(file);
+        }
+    }
+    kept
 }

@@ -3,7 +3,8 @@
 use crate::event::Timestamp;
 
 /// Days from 1970-01-01 to a day of the Gregorian calendar, by counting from a March so that the leap day comes last.
-pub(super) fn days(year: i64, month: i64, day: i64) -> i64 {
+#[must_use]
+pub fn days(year: i64, month: i64, day: i64) -> i64 {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
     let of_year = (153 * month + 2) / 5 + day - 1;
@@ -11,7 +12,8 @@ pub(super) fn days(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// The year, month and day that lie so many days after 1970-01-01; the inverse of [`days`].
-pub(super) fn date(days: i64) -> (i64, i64, i64) {
+#[must_use]
+pub fn date(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
     let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
@@ -23,7 +25,8 @@ pub(super) fn date(days: i64) -> (i64, i64, i64) {
 }
 
 /// A time as RFC 3339 writes it, with microseconds: `2026-11-24T20:15:00.000123Z`.
-pub(super) fn rfc3339(time: Timestamp) -> String {
+#[must_use]
+pub fn rfc3339(time: Timestamp) -> String {
     let micros = time.as_micros();
     let (seconds, fraction) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
     let (year, month, day) = date(seconds.div_euclid(86_400));
@@ -35,7 +38,8 @@ pub(super) fn rfc3339(time: Timestamp) -> String {
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// Seconds since 1970 of HTTP's preferred date (RFC 9110 §5.6.7): `Tue, 24 Nov 2026 20:15:00 GMT`.
-pub(super) fn http_date(text: &str) -> Option<i64> {
+#[must_use]
+pub fn http_date(text: &str) -> Option<i64> {
     let mut parts = text.trim().split(' ').skip(1);
     let day: i64 = parts.next()?.parse().ok()?;
     let name = parts.next()?;
