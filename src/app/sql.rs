@@ -17,7 +17,10 @@ impl Techniques for Attack {
     }
 
     fn tactics(&self, id: &str) -> Vec<String> {
-        attack().current(id).map(|technique| technique.tactics.iter().map(|tactic| (*tactic).to_owned()).collect()).unwrap_or_default()
+        attack()
+            .current(id)
+            .map(|technique| technique.tactics.iter().map(|tactic| (*tactic).to_owned()).collect())
+            .unwrap_or_default()
     }
 
     fn meant(&self, id: &str) -> Result<Vec<String>, String> {

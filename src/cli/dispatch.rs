@@ -8,7 +8,9 @@ use clap::Parser as _;
 
 use super::arguments::{Arguments, Command};
 use super::output::{FAILED, on_standard_output};
-use super::{demo, detect, doctor, events, exec, import, journal, keys, policy, query, run, server, session, sinks, tell, verify};
+use super::{
+    demo, detect, doctor, events, exec, import, journal, keys, policy, query, run, server, session, sinks, tell, verify,
+};
 use crate::app::{self, BlockedSignals, launch};
 use crate::config::{Config, Environment, PolicyChoice};
 use crate::query::DataDir;

@@ -31,10 +31,12 @@ const TABLE_ROWS: u64 = 1_000;
 
 /// `agentsh query`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "The table `events` has a row for each event; `file_events`, `network_events` … are views of it, `operations` has operation, \
+#[command(
+    after_help = "The table `events` has a row for each event; `file_events`, `network_events` … are views of it, `operations` has operation, \
     decision and\noutcome in one row. Only questions are answered: nothing is written, no file is read.\n\n\
     Examples:\n  agentsh query \"SELECT kind, count(*) FROM events GROUP BY kind ORDER BY 2 DESC\"\n  agentsh query --examples\n  \
-    agentsh query --example refused --param session=last\n  agentsh query --format parquet -o denied.parquet \"SELECT * FROM operations WHERE decision = 'deny'\"")]
+    agentsh query --example refused --param session=last\n  agentsh query --format parquet -o denied.parquet \"SELECT * FROM operations WHERE decision = 'deny'\""
+)]
 pub(super) struct QueryArgs {
     /// The question, in SQL
     #[arg(value_name = "SQL", conflicts_with_all = ["file", "example", "examples", "schema"])]
@@ -161,7 +163,8 @@ fn question(args: &QueryArgs, data_dir: &DataDir) -> anyhow::Result<String> {
         if file.as_os_str() == "-" {
             std::io::stdin().read_to_string(&mut text).context("the question cannot be read from standard input")?;
         } else {
-            text = std::fs::read_to_string(file).with_context(|| format!("the question cannot be read from {}", file.display()))?;
+            text =
+                std::fs::read_to_string(file).with_context(|| format!("the question cannot be read from {}", file.display()))?;
         }
         return Ok(text);
     }
@@ -177,7 +180,10 @@ fn question(args: &QueryArgs, data_dir: &DataDir) -> anyhow::Result<String> {
         let Some((key, value)) = pair.split_once('=') else { bail!("`{pair}` is no NAME=VALUE, such as session=last") };
         if !question.parameters().any(|parameter| parameter.name == key) {
             let names: Vec<&str> = question.parameters().map(|parameter| parameter.name).collect();
-            bail!("the question `{name}` takes no `{key}`: it takes {}", if names.is_empty() { "nothing".to_owned() } else { names.join(", ") });
+            bail!(
+                "the question `{name}` takes no `{key}`: it takes {}",
+                if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+            );
         }
         let value = if key == "session" { Reader::open(data_dir)?.session(value)? } else { value.to_owned() };
         values.push((key.to_owned(), value));
@@ -186,7 +192,13 @@ fn question(args: &QueryArgs, data_dir: &DataDir) -> anyhow::Result<String> {
         if parameter.name == "session" && !values.iter().any(|(key, _)| key == "session") {
             values.push(("session".to_owned(), Reader::open(data_dir)?.session("last")?));
         } else if !values.iter().any(|(key, _)| key == parameter.name) {
-            bail!("the question `{name}` needs {} ({}): add --param {}={}", parameter.name, parameter.about, parameter.name, parameter.example);
+            bail!(
+                "the question `{name}` needs {} ({}): add --param {}={}",
+                parameter.name,
+                parameter.about,
+                parameter.name,
+                parameter.example
+            );
         }
     }
     Ok(question.sql(|key| values.iter().find(|(known, _)| known == key).map(|(_, value)| value.clone())))
@@ -196,7 +208,14 @@ fn ask(engine: &Engine, question: &str, limits: Limits) -> anyhow::Result<Answer
     engine.handle().block_on(engine.query(question, limits)).map_err(|error| pointing(error.into(), question))
 }
 
-fn write(args: &QueryArgs, form: Form, engine: &Engine, question: &str, limits: Limits, out: &mut Output<'_>) -> anyhow::Result<()> {
+fn write(
+    args: &QueryArgs,
+    form: Form,
+    engine: &Engine,
+    question: &str,
+    limits: Limits,
+    out: &mut Output<'_>,
+) -> anyhow::Result<()> {
     let binary = matches!(form, Form::Parquet | Form::Arrow);
     if binary && args.output.is_none() && out.width().is_some() {
         bail!("this form is not for a terminal: add --output FILE, or redirect it");
@@ -271,7 +290,9 @@ impl Drop for Waiting {
 /// The error with the line of the question that it is about, and a mark beneath the place.
 fn pointing(error: anyhow::Error, question: &str) -> anyhow::Error {
     let Some((line, column)) = error.downcast_ref::<SqlError>().and_then(SqlError::position) else { return error };
-    let Some(text) = usize::try_from(line).ok().and_then(|line| question.lines().nth(line.saturating_sub(1))) else { return error };
+    let Some(text) = usize::try_from(line).ok().and_then(|line| question.lines().nth(line.saturating_sub(1))) else {
+        return error;
+    };
     let column = usize::try_from(column).unwrap_or(1);
     // A long line is shown around the place only.
     let start = column.saturating_sub(60);

@@ -38,6 +38,7 @@ mod server;
 mod sessions;
 mod setup;
 mod sinks;
+mod sql;
 mod streams;
 mod support;
 mod telemetry;

@@ -369,8 +369,6 @@ impl Column {
 #[must_use]
 pub fn schema() -> SchemaRef {
     static SCHEMA: OnceLock<SchemaRef> = OnceLock::new();
-    let make = || {
-        Arc::new(Schema::new(Column::ALL.iter().map(|column| column.field()).collect::<Vec<_>>()))
-    };
+    let make = || Arc::new(Schema::new(Column::ALL.iter().map(|column| column.field()).collect::<Vec<_>>()));
     Arc::clone(SCHEMA.get_or_init(make))
 }

@@ -44,7 +44,9 @@ fn cell(array: &dyn Array, row: usize) -> Value {
             time(array.as_primitive::<TimestampMillisecondType>().value(row).saturating_mul(1_000))
         }
         DataType::Timestamp(TimeUnit::Microsecond, _) => time(array.as_primitive::<TimestampMicrosecondType>().value(row)),
-        DataType::Timestamp(TimeUnit::Nanosecond, _) => time(array.as_primitive::<TimestampNanosecondType>().value(row).div_euclid(1_000)),
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => {
+            time(array.as_primitive::<TimestampNanosecondType>().value(row).div_euclid(1_000))
+        }
         DataType::FixedSizeBinary(_) => match array.as_any().downcast_ref::<FixedSizeBinaryArray>() {
             Some(array) => bytes(array.value(row)).into(),
             None => text(array, row),

@@ -32,6 +32,9 @@ use crate::journal::{DataDir, ReaderStore};
 /// The table.
 const EVENTS: &str = "events";
 
+/// Aggregates that gather every value of their input, whose memory the engine counts far too low for texts.
+const UNBOUNDED: &[&str] = &["array_agg", "string_agg"];
+
 /// Where sealed events are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Lake {
@@ -167,6 +170,9 @@ impl Engine {
         let context = SessionContext::new_with_config_rt(config, environment);
         for function in functions(&self.techniques) {
             context.register_udf(function);
+        }
+        for unbounded in UNBOUNDED {
+            context.deregister_udaf(unbounded);
         }
         let table = Arc::new(self.moment()?);
         context.register_table(EVENTS, table).map_err(failed)?;

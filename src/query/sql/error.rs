@@ -52,13 +52,17 @@ pub enum SqlError {
         column: u64,
     },
     /// It needs more memory than it may take.
-    #[error("the question needs more than {limit} bytes of memory: ask for fewer rows or columns, or raise the limit (`--memory`, `query.memory_bytes`)")]
+    #[error(
+        "the question needs more than {limit} bytes of memory: ask for fewer rows or columns, or raise the limit (`--memory`, `query.memory_bytes`)"
+    )]
     Memory {
         /// Bytes that it may take.
         limit: usize,
     },
     /// It takes longer than it may.
-    #[error("the question takes longer than {limit:?}: narrow it by `time`, `seq` or `session_id`, or raise the limit (`--timeout`, `query.timeout`)")]
+    #[error(
+        "the question takes longer than {limit:?}: narrow it by `time`, `seq` or `session_id`, or raise the limit (`--timeout`, `query.timeout`)"
+    )]
     Time {
         /// How long it may take.
         limit: Duration,
@@ -80,7 +84,9 @@ impl SqlError {
     #[must_use]
     pub const fn position(&self) -> Option<(u64, u64)> {
         match self {
-            SqlError::Syntax { line, column, .. } | SqlError::Unanswerable { line, column, .. } if *line > 0 => Some((*line, *column)),
+            SqlError::Syntax { line, column, .. } | SqlError::Unanswerable { line, column, .. } if *line > 0 => {
+                Some((*line, *column))
+            }
             SqlError::Journal(_)
             | SqlError::Store(_)
             | SqlError::Lake { .. }
@@ -108,10 +114,8 @@ impl SqlError {
 
     /// What the engine says, in our words. `memory` is what the question may take.
     pub(super) fn of(error: DataFusionError, memory: usize) -> Self {
-        let position = error
-            .diagnostic()
-            .and_then(|diagnostic| diagnostic.span)
-            .map_or((0, 0), |span| (span.start.line, span.start.column));
+        let position =
+            error.diagnostic().and_then(|diagnostic| diagnostic.span).map_or((0, 0), |span| (span.start.line, span.start.column));
         match error {
             DataFusionError::ResourcesExhausted(_) => SqlError::Memory { limit: memory },
             DataFusionError::External(source) => match source.downcast::<SqlError>() {

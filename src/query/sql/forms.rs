@@ -67,7 +67,9 @@ impl<W: Write + Send> AnswerWriter<W> {
             Form::Parquet => {
                 let level = ZstdLevel::try_new(3).map_err(parquet)?;
                 let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).build();
-                Inner::Parquet(Box::new(ArrowWriter::try_new(out, std::sync::Arc::clone(schema), Some(properties)).map_err(parquet)?))
+                Inner::Parquet(Box::new(
+                    ArrowWriter::try_new(out, std::sync::Arc::clone(schema), Some(properties)).map_err(parquet)?,
+                ))
             }
         };
         Ok(Self { schema: std::sync::Arc::clone(schema), inner, rows: 0 })

@@ -29,7 +29,10 @@ pub trait Techniques: Send + Sync {
 pub(super) const FUNCTIONS: &[(&str, &str)] = &[
     ("technique_name(id)", "the name of an ATT&CK technique; retired ids give the name of what took their place"),
     ("tactic(id)", "the tactics of a technique, separated by commas"),
-    ("has_technique(attack, id)", "whether a list of techniques has this one or a sub-technique of it; retired ids are understood"),
+    (
+        "has_technique(attack, id)",
+        "whether a list of techniques has this one or a sub-technique of it; retired ids are understood",
+    ),
     ("json_get(payload, 'a.b.0')", "a field of a JSON text: a text as it is, anything else as JSON; NULL where it is not there"),
     ("id_text(id)", "the 16 bytes of an event's id as a UUID"),
     ("event_id('uuid')", "the 16 bytes of a UUID, to compare with `id` and `cause`"),
@@ -42,9 +45,7 @@ pub(super) fn functions(techniques: &Arc<dyn Techniques>) -> Vec<ScalarUDF> {
     let list = || DataType::List(Arc::new(Field::new("element", DataType::Utf8, false)));
     let (names, tactics, meant) = (Arc::clone(techniques), Arc::clone(techniques), Arc::clone(techniques));
     vec![
-        function("technique_name", vec![DataType::Utf8], DataType::Utf8, move |values| {
-            texts(values, |id| names.name(id))
-        }),
+        function("technique_name", vec![DataType::Utf8], DataType::Utf8, move |values| texts(values, |id| names.name(id))),
         function("tactic", vec![DataType::Utf8], DataType::Utf8, move |values| {
             texts(values, |id| Some(tactics.tactics(id).join(", ")).filter(|text| !text.is_empty()))
         }),
@@ -114,9 +115,9 @@ fn has_technique(techniques: &dyn Techniques, lists: &ListArray, ids: &StringArr
         let meant = asked.as_ref().map_or(&[][..], |(_, meant)| meant);
         let list = lists.value(row);
         let is_one = |technique: &str| {
-            meant.iter().any(|meant| {
-                technique.strip_prefix(meant.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-            })
+            meant
+                .iter()
+                .any(|meant| technique.strip_prefix(meant.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
         };
         found.push(as_string_array(&list)?.iter().flatten().any(is_one));
     }
@@ -144,10 +145,8 @@ fn json_get(texts: &StringArray, paths: &StringArray) -> Result<ArrayRef> {
 }
 
 fn id_text(ids: &FixedSizeBinaryArray) -> Result<ArrayRef> {
-    let given: StringArray = ids
-        .iter()
-        .map(|bytes| Some(EventId::from_bytes(<[u8; 16]>::try_from(bytes?).ok()?).to_string()))
-        .collect();
+    let given: StringArray =
+        ids.iter().map(|bytes| Some(EventId::from_bytes(<[u8; 16]>::try_from(bytes?).ok()?).to_string())).collect();
     Ok(Arc::new(given))
 }
 

@@ -85,7 +85,8 @@ impl LakeFiles {
     }
 
     fn list(&self) -> Result<Vec<Sealed>, SqlError> {
-        let failed = |path: PathBuf, error: io::Error| SqlError::Lake { file: path.display().to_string(), what: error.to_string() };
+        let failed =
+            |path: PathBuf, error: io::Error| SqlError::Lake { file: path.display().to_string(), what: error.to_string() };
         let mut found = Vec::new();
         let dates = match fs::read_dir(&self.folder) {
             Ok(dates) => dates,

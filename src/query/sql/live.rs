@@ -54,7 +54,9 @@ impl PartitionStream for LivePart {
         let (columns, schema) = (self.columns.clone(), Arc::clone(&self.schema));
         builder.spawn_blocking(move || {
             // The receiver goes when nobody reads the answer any more.
-            read(&journal, range, &conditions, &columns, &schema, &mut |batch| sender.blocking_send(Ok(batch)).is_ok(), &|| sender.is_closed())
+            read(&journal, range, &conditions, &columns, &schema, &mut |batch| sender.blocking_send(Ok(batch)).is_ok(), &|| {
+                sender.is_closed()
+            })
         });
         builder.build()
     }
@@ -71,7 +73,7 @@ fn read(
 ) -> Result<()> {
     let failed = |error: SqlError| DataFusionError::External(Box::new(error));
     let store = ReaderStore::open(journal).map_err(|error| failed(error.into()))?;
-    let mut rows = Rows::of(columns, columns.contains(&Column::Leaf));
+    let mut rows = Rows::of(columns, false);
     let mut page = Page::default();
     let mut after = first.saturating_sub(1);
     while after < last && !is_over() {

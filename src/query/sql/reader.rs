@@ -65,14 +65,18 @@ impl AsyncFileReader for OpenFile {
         async move { read }.boxed()
     }
 
-    fn get_metadata<'a>(&'a mut self, _options: Option<&'a ArrowReaderOptions>) -> BoxFuture<'a, ParquetResult<Arc<ParquetMetaData>>> {
+    fn get_metadata<'a>(
+        &'a mut self,
+        _options: Option<&'a ArrowReaderOptions>,
+    ) -> BoxFuture<'a, ParquetResult<Arc<ParquetMetaData>>> {
         let metadata = Arc::clone(&self.metadata);
         async move { Ok(metadata) }.boxed()
     }
 }
 
 fn read_at(file: &File, range: Range<u64>) -> ParquetResult<Bytes> {
-    let length = usize::try_from(range.end.saturating_sub(range.start)).map_err(|error| ParquetError::External(Box::new(error)))?;
+    let length =
+        usize::try_from(range.end.saturating_sub(range.start)).map_err(|error| ParquetError::External(Box::new(error)))?;
     let mut bytes = vec![0; length];
     file.read_exact_at(&mut bytes, range.start).map_err(|error| ParquetError::External(Box::new(error)))?;
     Ok(Bytes::from(bytes))

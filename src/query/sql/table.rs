@@ -16,10 +16,10 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_expr::expressions::Column as PhysicalColumn;
 use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::streaming::StreamingTableExec;
 use datafusion::physical_plan::union::UnionExec;
-use datafusion::physical_plan::ExecutionPlan;
 
 use super::lake::Snapshot;
 use super::live::LivePart;
@@ -45,11 +45,12 @@ impl fmt::Debug for EventsTable {
     }
 }
 
-/// The row's schema as the engine reads it: texts as views, which are compared and grouped without copies.
+/// The row's schema as the engine reads it: texts as views, which are compared and grouped without copies. Without `leaf`, which a file need not
+/// have: an answer would depend on where an event stands.
 pub(super) fn table_schema() -> SchemaRef {
     static SCHEMA: OnceLock<SchemaRef> = OnceLock::new();
     let make = || {
-        let fields = Column::ALL.iter().map(|column| {
+        let fields = Column::ALL.iter().filter(|column| **column != Column::Leaf).map(|column| {
             let field = column.field();
             match field.data_type() {
                 DataType::Utf8 => Field::new(column.as_str(), DataType::Utf8View, column.nullable()),
@@ -107,7 +108,12 @@ impl EventsTable {
         }
     }
 
-    fn lake_plan(&self, projection: Option<&Vec<usize>>, range: (u64, u64), limit: Option<usize>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    fn lake_plan(
+        &self,
+        projection: Option<&Vec<usize>>,
+        range: (u64, u64),
+        limit: Option<usize>,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
         let groups = self.lake.groups(range, self.threads);
         if groups.is_empty() {
             return Ok(None);
@@ -129,14 +135,19 @@ impl EventsTable {
         Ok(Some(DataSourceExec::from_data_source(config)))
     }
 
-    fn live_plan(&self, projection: Option<&Vec<usize>>, wanted: &Wanted, limit: Option<usize>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    fn live_plan(
+        &self,
+        projection: Option<&Vec<usize>>,
+        wanted: &Wanted,
+        limit: Option<usize>,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
         let ranges = self.live_ranges(wanted.range);
         if ranges.is_empty() {
             return Ok(None);
         }
         let columns: Vec<Column> = match projection {
             Some(indices) => indices.iter().filter_map(|index| Column::ALL.get(*index).copied()).collect(),
-            None => Column::ALL.to_vec(),
+            None => table_schema().fields().iter().filter_map(|field| Column::named(field.name())).collect(),
         };
         let fields = columns.iter().map(|column| table_schema().field(column.index()).clone());
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));

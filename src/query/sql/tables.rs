@@ -45,6 +45,9 @@ pub(super) fn words(data_type: &DataType) -> String {
         DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 => "string".to_owned(),
         DataType::Int64 => "int64".to_owned(),
         DataType::Boolean => "boolean".to_owned(),
+        DataType::Timestamp(_, _) => "timestamp".to_owned(),
+        DataType::FixedSizeBinary(bytes) => format!("{bytes} bytes"),
+        DataType::List(item) => format!("list of {}", words(item.data_type())),
         other => other.to_string().to_lowercase(),
     }
 }

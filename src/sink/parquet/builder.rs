@@ -4,11 +4,11 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::config::ParquetConfig;
-use crate::encode::lake::Date;
 use super::encoder::Encoder;
 use super::error::LakeError;
 use super::footer::{BLOCK, Footer};
 use super::frames::Frames;
+use crate::encode::lake::Date;
 use crate::encode::lake::FileName;
 use crate::journal::{Frontier, Hash};
 

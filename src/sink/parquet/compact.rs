@@ -7,12 +7,12 @@
 use super::builder::FileBuilder;
 use super::config::ParquetConfig;
 use super::error::LakeError;
-use crate::encode::lake::Sealed;
 use super::reader::LakeFile;
 use super::step::Steps;
 use super::store::Store;
 use super::verify::LakeVerifier;
 use crate::encode::arrow::StoredRows;
+use crate::encode::lake::Sealed;
 use crate::encode::stored;
 use crate::event::Seq;
 

@@ -30,11 +30,11 @@ mod step;
 mod store;
 mod verify;
 
+pub use crate::encode::lake::{FileName, Sealed};
 pub use config::{ParquetConfig, S3Config};
 pub use destination::ParquetDestination;
 pub use error::LakeError;
 pub use footer::Footer;
-pub use crate::encode::lake::{FileName, Sealed};
 pub use reader::LakeFile;
 pub use step::Step;
 pub use verify::{FileFinding, FileReport, LakeVerifier, verify_file};

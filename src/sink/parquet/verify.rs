@@ -15,9 +15,9 @@ use sha2::{Digest, Sha256};
 
 use super::error::LakeError;
 use super::footer::{BLOCK, Footer};
-use crate::encode::lake::FileName;
 use super::reader::LakeFile;
 use crate::encode::arrow::{Rows, StoredRow, StoredRows};
+use crate::encode::lake::FileName;
 use crate::encode::stored;
 use crate::event::{Kind, Seq};
 use crate::journal::{Frontier, Hash, PublicKey};

@@ -1,9 +1,9 @@
 //! An event as an RFC 5424 message.
 
 use super::config::Facility;
+use crate::encode::utc::rfc3339;
 use crate::event::{JournaledEvent, Severity};
 use crate::sink::shape::Shaper;
-use crate::encode::utc::rfc3339;
 
 /// The syslog severity (RFC 5424 §6.2.1) of an event's severity (OCSF).
 const fn severity(severity: Severity) -> u8 {

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use super::select::Listing;
-use crate::sink::parquet::error::LakeError;
 use crate::encode::lake::{FileName, Sealed, is_leftover};
+use crate::sink::parquet::error::LakeError;
 use crate::sink::parquet::step::{Step, Steps};
 
 /// The folder, locked against a second writer for as long as it is open.

@@ -12,9 +12,9 @@ use object_store::path::Path;
 use object_store::{ClientOptions, MultipartUpload, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, RetryConfig};
 
 use super::select::Listing;
+use crate::encode::lake::{FileName, Sealed};
 use crate::sink::parquet::config::S3Config;
 use crate::sink::parquet::error::LakeError;
-use crate::encode::lake::{FileName, Sealed};
 use crate::sink::parquet::reader::LakeFile;
 use crate::sink::parquet::step::{Step, Steps};
 use crate::sink::{Secret, install_crypto};

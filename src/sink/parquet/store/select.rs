@@ -4,9 +4,9 @@ use bytes::Bytes;
 
 use super::local::LocalStore;
 use super::s3::S3Store;
+use crate::encode::lake::{FileName, Sealed};
 use crate::sink::parquet::config::ParquetConfig;
 use crate::sink::parquet::error::LakeError;
-use crate::encode::lake::{FileName, Sealed};
 use crate::sink::parquet::step::Steps;
 
 /// Where the files are.

@@ -1,0 +1,8 @@
+//! SQL: answers over the journal, over sealed files and over both; what is refused; bounds; the command line.
+
+mod agreement;
+mod answers;
+mod bounds;
+mod command_line;
+mod refusals;
+mod rig;
