@@ -122,7 +122,14 @@ fn the_ready_questions_answer_what_they_say() {
     check_ready(
         "after-exec",
         &[("seq", "5")],
-        &json!([[5, format!("{FIRST}04.123456Z"), 101, "process_exec", "/usr/bin/make"],]),
+        &json!([
+            [5, format!("{FIRST}04.123456Z"), 101, "process_exec", "/usr/bin/make"],
+            [6, format!("{FIRST}04.123456Z"), 101, "policy_decision", "/usr/bin/make"],
+            [34, format!("{FIRST}23.123456Z"), 101, "process_exit", "/usr/bin/make"],
+            [35, format!("{FIRST}24.123456Z"), 101, "command_finished", "make"],
+            [36, format!("{FIRST}25.123456Z"), 101, "capability_report", null],
+            [37, format!("{FIRST}26.123456Z"), 101, "session_ended", "finished"],
+        ]),
     );
     check_ready("losses", &[], &json!([]));
 }
