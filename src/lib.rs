@@ -13,6 +13,7 @@ pub mod event;
 pub mod journal;
 pub mod policy;
 pub mod query;
+pub mod replay;
 pub mod runtime;
 pub mod serve;
 pub mod sink;

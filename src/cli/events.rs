@@ -3,18 +3,21 @@
 mod args;
 mod csv;
 mod describe;
+mod expression;
 mod line;
 mod ocsf;
 mod printer;
 mod table;
 
 use std::io::Write as _;
+use std::ops::ControlFlow;
 
 use anyhow::bail;
 use jiff::tz::TimeZone;
 
 pub use args::{EventsArgs, FilterArgs, Format};
-pub(super) use describe::verb;
+pub(super) use describe::{describe, verb, verb_of, verdict};
+use expression::Expression;
 use printer::Printer;
 
 use super::output::{Exit, Output, is_closed_pipe};
@@ -33,9 +36,14 @@ pub fn run(args: &EventsArgs, data_dir: &DataDir, out: &mut Output<'_>) -> anyho
     let mut filter = args.filter.to_filter(clock::now(), &zone)?;
     let reader = Reader::open(data_dir)?;
     filter.sessions = filter.sessions.iter().map(|name| reader.session(name)).collect::<Result<_, _>>()?;
+    let expression = Expression::new(args.expression.as_deref())?;
     let printer = Printer::new(args, &filter, zone, reader.head()?, out);
-    let printed =
-        if args.follow { follow(data_dir, &reader, &filter, printer, out) } else { once(&reader, &filter, printer, out) };
+    let printed = if args.follow {
+        follow(data_dir, &reader, &filter, &expression, printer, out)
+    } else {
+        once(&reader, &filter, &expression, printer, out)
+    };
+    expression.tell(out)?;
     match printed {
         Ok(()) => Ok(Exit::Done),
         Err(error) if is_closed_pipe(&error) => Ok(Exit::Done),
@@ -44,16 +52,28 @@ pub fn run(args: &EventsArgs, data_dir: &DataDir, out: &mut Output<'_>) -> anyho
 }
 
 /// Where to start, in rows: a line of the table stands for one or two of them.
-fn start(reader: &Reader, filter: &Filter, printer: &Printer) -> anyhow::Result<u64> {
+fn start(reader: &Reader, filter: &Filter, expression: &Expression, printer: &Printer) -> anyhow::Result<u64> {
     Ok(match filter.limit {
+        Some(Limit::Last(count)) if expression.is_given() => {
+            expression.before_last(count.saturating_mul(printer.rows_for_an_item()), reader, filter)?
+        }
         Some(Limit::Last(count)) => reader.before_last(count.saturating_mul(printer.rows_for_an_item()), filter)?,
         Some(Limit::First(_)) | None => filter.after(),
     })
 }
 
-fn once(reader: &Reader, filter: &Filter, mut printer: Printer, out: &mut Output<'_>) -> anyhow::Result<()> {
-    let after = start(reader, filter, &printer)?;
-    reader.rows::<anyhow::Error>(after, &filter.conditions(), |row| printer.row(reader, row, out))?;
+fn once(
+    reader: &Reader,
+    filter: &Filter,
+    expression: &Expression,
+    mut printer: Printer,
+    out: &mut Output<'_>,
+) -> anyhow::Result<()> {
+    let after = start(reader, filter, expression, &printer)?;
+    reader.rows::<anyhow::Error>(after, &filter.conditions(), |row| match expression.holds(row) {
+        true => printer.row(reader, row, out),
+        false => Ok(ControlFlow::Continue(())),
+    })?;
     printer.pause(reader, out)?;
     printer.end(out)?;
     out.flush()?;
@@ -67,16 +87,20 @@ fn follow(
     data_dir: &DataDir,
     reader: &Reader,
     filter: &Filter,
+    expression: &Expression,
     mut printer: Printer,
     out: &mut Output<'_>,
 ) -> anyhow::Result<()> {
     interrupts::take_note()?;
-    let after = start(reader, filter, &printer)?;
+    let after = start(reader, filter, expression, &printer)?;
     let conditions = filter.conditions();
     let mut follower = Follower::new(data_dir, after)?;
     while !printer.is_full() && !interrupts::noted() && !out.is_closed() {
         // Whether it broke off is what the printer says itself.
-        let _flow = follower.next::<anyhow::Error>(&conditions, |row| printer.row(reader, row, out))?;
+        let _flow = follower.next::<anyhow::Error>(&conditions, |row| match expression.holds(row) {
+            true => printer.row(reader, row, out),
+            false => Ok(ControlFlow::Continue(())),
+        })?;
         printer.pause(reader, out)?;
         out.flush()?;
     }

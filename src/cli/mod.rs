@@ -17,6 +17,7 @@ pub mod keys;
 pub mod output;
 pub mod policy;
 mod query;
+pub mod replay;
 mod run;
 mod server;
 mod session;

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
 
 use crate::app::detect::techniques_asked;
-use crate::event::{OsText, Seq, Timestamp};
+use crate::event::{OsText, Seq, Severity, Timestamp};
 use crate::query::{self, Filter, Limit, parse_time};
 
 /// How events are printed.
@@ -32,6 +32,9 @@ pub struct EventsArgs {
     /// Which events.
     #[command(flatten)]
     pub filter: FilterArgs,
+    /// Those for which this CEL expression holds: `payload.size > 4096 && actor.comm == "cc"` (docs/events.md names the fields).
+    #[arg(long = "where", value_name = "CEL")]
+    pub expression: Option<String>,
     /// Print what is there, then what comes, until interrupted.
     #[arg(long, short)]
     pub follow: bool,
@@ -56,6 +59,12 @@ pub struct FilterArgs {
     /// Families: file, network, process, ipc, registry, command, session, derived, outcome, pipeline.
     #[arg(long, value_name = "FAMILY", value_delimiter = ',')]
     pub family: Vec<String>,
+    /// Operations that one of these policy rules decided.
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    pub rule: Vec<String>,
+    /// At least this severe: informational, low, medium, high, critical, fatal.
+    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
+    pub severity: Option<Severity>,
     /// Verdicts: allow, audit, redirect, soft_delete, approve, deny.
     #[arg(long, value_name = "DECISION", value_delimiter = ',')]
     pub decision: Vec<String>,
@@ -115,6 +124,8 @@ impl FilterArgs {
             kinds: self.kind.iter().map(|word| query::kind(word)).collect::<Result<_, _>>().context("--kind")?,
             families: self.family.iter().map(|word| query::family(word)).collect::<Result<_, _>>().context("--family")?,
             decisions: self.decision.iter().map(|word| query::decision(word)).collect::<Result<_, _>>().context("--decision")?,
+            rules: self.rule.clone(),
+            min_severity: self.severity,
             since: time(&self.since, "--since")?,
             until: time(&self.until, "--until")?,
             paths: path.into_iter().collect(),
@@ -128,4 +139,10 @@ impl FilterArgs {
             ..Filter::default()
         })
     }
+}
+
+fn severity(word: &str) -> Result<Severity, String> {
+    let known = |severity: &Severity| format!("{severity:?}").to_ascii_lowercase();
+    let found = Severity::ALL.into_iter().find(|severity| known(severity) == word.to_ascii_lowercase());
+    found.ok_or_else(|| format!("there are {}", Severity::ALL.iter().map(known).collect::<Vec<_>>().join(", ")))
 }

@@ -77,20 +77,20 @@ pub(in crate::cli) const fn verb(kind: Kind) -> &'static str {
 }
 
 /// What a line says of an event behind its verb.
-pub(super) struct Description {
+pub(in crate::cli) struct Description {
     /// What it is about.
-    pub(super) subject: String,
+    pub(in crate::cli) subject: String,
     /// What else matters.
-    pub(super) detail: String,
+    pub(in crate::cli) detail: String,
 }
 
 /// The method of a request, the verb of every other event.
-pub(super) fn verb_of(payload: &Payload) -> Cow<'_, str> {
+pub(in crate::cli) fn verb_of(payload: &Payload) -> Cow<'_, str> {
     if let Payload::HttpRequest(p) = payload { Cow::Borrowed(p.method.as_str()) } else { Cow::Borrowed(verb(payload.kind())) }
 }
 
 /// Describes an event.
-pub(super) fn describe(event: &Event) -> Description {
+pub(in crate::cli) fn describe(event: &Event) -> Description {
     let payload = &event.payload;
     let own = || payload.subject().unwrap_or_default().into_owned();
     let session = || event.session_id.as_ref().map_or_else(String::new, |session| session.as_str().to_owned());
@@ -243,7 +243,7 @@ pub(super) fn describe(event: &Event) -> Description {
 }
 
 /// A verdict as the end of a line; nothing where the operation was simply let through.
-pub(super) fn verdict(decision: Decision, rule: Option<&str>) -> Option<String> {
+pub(in crate::cli) fn verdict(decision: Decision, rule: Option<&str>) -> Option<String> {
     let word = match decision {
         Decision::Allow => return None,
         Decision::Audit => "! flagged",

@@ -13,7 +13,15 @@ pub fn columns(text: &str) -> usize {
 
 /// Whether a terminal would obey the character, or hide or reorder what stands around it: a recorded name must not be able to.
 fn commands(ch: char) -> bool {
-    ch.is_control() || matches!(ch, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    ch.is_control()
+        || matches!(
+            ch,
+            // Soft hyphen, Arabic letter mark, fillers that show nothing, Mongolian selectors, zero width and bidirectional controls,
+            // separators, invisible operators, byte order mark, annotations, and the tags that spell text nobody sees.
+            '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+                | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}'
+                | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}'
+        )
 }
 
 /// The text with every character that a terminal would obey written as an escape.

@@ -4,13 +4,16 @@
 //! the same answer anywhere. An operation that was refused or failed changes nothing. Never: a clock, a disk, a terminal.
 
 mod changes;
+mod difference;
 mod error;
+mod normal;
 mod read;
 mod tree;
 mod undone;
 mod why;
 
 pub use changes::{Change, ChangeKind, Changes, FileChanges};
+pub use difference::{Difference, Profile, Sides, profile};
 pub use error::StoryError;
 pub use read::{changes, tree, why};
 pub use tree::{Ancestor, Detected, Exit, Process, ProcessTree, Run, Tree};
