@@ -57,6 +57,8 @@ missing_packages() {
     test)
         # Stock `sqlite3` must read the journal; git and python3 are recorded at work.
         has sqlite3 || echo sqlite3
+        # The player is tried on terminals that tmux holds.
+        has tmux || echo tmux
         has git || echo git
         has python3 || echo python3
         # `setpriv` and `unshare`: the tests run agentsh as another user.

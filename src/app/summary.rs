@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::event::{CapabilityReport, Decision, Detection, Kind, Layer, LayerState, SessionId};
 use crate::journal::{Condition, DataDir, JournalError, JournalRow, ReaderStore, StoreError};
+use crate::runtime::text::printable;
 
 /// Refusals that are listed one by one; more are only counted.
 const LISTED: usize = 20;
@@ -234,8 +235,8 @@ impl fmt::Display for Summary {
             writeln!(f, "  refused   {} of {} decisions:", self.denied, self.decisions)?;
             for refused in &self.refused {
                 let times = if refused.times > 1 { format!(" ({} times)", refused.times) } else { String::new() };
-                let rule = refused.rule.as_deref().unwrap_or("default");
-                writeln!(f, "    ✗ {} {}{times}  [{rule}] {}", verb(&refused.operation), refused.subject, refused.reason)?;
+                let rule = printable(refused.rule.as_deref().unwrap_or("default"));
+                writeln!(f, "    ✗ {} {}{times}  [{rule}] {}", verb(&refused.operation), printable(&refused.subject), printable(&refused.reason))?;
             }
             let listed: u64 = self.refused.iter().map(|refused| refused.times).sum();
             if self.denied > listed {
@@ -247,7 +248,7 @@ impl fmt::Display for Summary {
             for detected in &self.detected {
                 let times = if detected.times > 1 { format!(" ({} times)", detected.times) } else { String::new() };
                 let techniques = detected.techniques.join(" ");
-                writeln!(f, "    ! {} {}{times}  [{techniques}] seq {}", detected.level, detected.title, detected.seq)?;
+                writeln!(f, "    ! {} {}{times}  [{techniques}] seq {}", printable(&detected.level), printable(&detected.title), detected.seq)?;
             }
         }
         if self.undetected > 0 {

@@ -9,7 +9,9 @@ use std::process::ExitCode;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-pub use text::{columns, middle, printable, wrapped};
+pub use text::{columns, middle, wrapped};
+
+pub use crate::runtime::text::printable;
 
 /// Columns of a terminal that does not say how many it has.
 const USUAL_COLUMNS: usize = 80;

@@ -102,8 +102,8 @@ fn head<'l>(scene: &Scene<'_>, width: usize) -> Line<'l> {
 
 /// The session from left to right by its events: what was passed, where it is, what to jump to.
 fn timeline<'l>(scene: &Scene<'_>, width: usize) -> Line<'l> {
-    let count = scene.index.len().max(1);
-    let cell = |at: usize| at.saturating_mul(width) / count;
+    let steps = scene.index.len().saturating_sub(1).max(1);
+    let cell = |at: usize| at.saturating_mul(width.saturating_sub(1)) / steps;
     let here = cell(scene.player.at());
     let mut cells: Vec<(char, Option<Mark>)> = (0..width).map(|at| (if at < here { '━' } else { '─' }, None)).collect();
     for at in scene.index.marked() {
@@ -135,7 +135,7 @@ fn events<'l>(scene: &mut Scene<'_>, width: usize, height: usize) -> Result<Vec<
         let time = clock(scene.index.since_start(place));
         let before = format!("{pointer}{sign}{time} {} {} ", fitted(&row.program, 12), fitted(&row.verb, 9));
         let behind = if row.verdict.is_empty() { String::new() } else { format!(" {}", row.verdict) };
-        let behind = middle(&behind, width / 3).into_owned();
+        let behind = middle(&behind, width / 2).into_owned();
         let room = width.saturating_sub(columns(&before) + columns(&behind));
         let text = format!("{before}{}{behind}", fitted(&middle(&row.subject, room), room));
         let mut style = scene.marked(mark);
@@ -160,7 +160,7 @@ fn foot<'l>(scene: &Scene<'_>, width: usize) -> Line<'l> {
         Some(Prompt::Search(text)) => format!("/{}▏", printable(text)),
         Some(Prompt::Time(text)) => format!(":{}▏", printable(text)),
         None if scene.view.message.is_empty() => {
-            "space play/pause  ←→ step  [ ] speed  n N refusals  / search  tab pane  ? help  q quit".to_owned()
+            "space play  ←→ step  [ ] speed  n N refusals  / search  tab pane  ? help  q quit".to_owned()
         }
         None => printable(&scene.view.message).into_owned(),
     };

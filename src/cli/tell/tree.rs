@@ -103,7 +103,7 @@ fn lines(process: &Process, out: &Output<'_>) -> Vec<String> {
     lines.extend(runs.map(|run| format!("{} {}", palette.dim("then"), told(run, room, out))));
     for found in &process.detections {
         let techniques: Vec<&str> = found.techniques.iter().map(|technique| technique.as_str()).collect();
-        let text = format!("! {} ({}) {}", printable(&found.title), found.level, techniques.join(" "));
+        let text = format!("! {} ({}) {}", printable(&found.title), printable(&found.level), techniques.join(" "));
         let grave = matches!(found.level.as_str(), "high" | "critical");
         lines.push(if grave { palette.red(text) } else { palette.yellow(text) }.to_string());
     }
@@ -120,9 +120,9 @@ fn told(run: &Run, room: usize, out: &Output<'_>) -> String {
     let line = middle(&printable(&line), room).into_owned();
     let rule = run.rule.as_deref().unwrap_or("the default");
     match (run.decision, &run.error) {
-        (Some(Decision::Deny), _) => format!("{}  {}", palette.red(line), palette.red(format!("refused by {rule}"))),
-        (_, Some(error)) => format!("{}  {}", palette.yellow(line), palette.yellow(error)),
-        (Some(decision), None) => format!("{line}  {}", palette.yellow(format!("{} by {rule}", decision.as_str()))),
+        (Some(Decision::Deny), _) => format!("{}  {}", palette.red(line), palette.red(format!("refused by {}", printable(rule)))),
+        (_, Some(error)) => format!("{}  {}", palette.yellow(line), palette.yellow(printable(error))),
+        (Some(decision), None) => format!("{line}  {}", palette.yellow(format!("{} by {}", decision.as_str(), printable(rule)))),
         (None, None) => line,
     }
 }
@@ -133,7 +133,7 @@ fn tail(process: &Process, out: &Output<'_>) -> String {
     let mut tail = String::new();
     if let Some(exit) = &process.exit {
         match (&exit.signal, exit.code) {
-            (Some(signal), _) => tail.push_str(&format!("  {}", palette.red(signal))),
+            (Some(signal), _) => tail.push_str(&format!("  {}", palette.red(printable(signal)))),
             (None, Some(0)) => {}
             (None, Some(code)) => tail.push_str(&format!("  {}", palette.yellow(format!("exit {code}")))),
             (None, None) => {}

@@ -217,3 +217,30 @@ fn the_documentation_lists_every_kind_family_and_verdict() {
     let missing: Vec<&str> = words.filter(|word| !page.contains(&format!("`{word}`"))).collect();
     assert_eq!(missing, Vec::<&str>::new());
 }
+
+#[test]
+fn an_expression_is_asked_of_what_the_other_filters_let_through() {
+    check("--where 'kind == \"file_close\" && pid == 102'", &[9]);
+    check("--where 'has(payload.to) && payload.to.endsWith(\"b.o\")'", &[14]);
+    check("--kind file_open,file_delete --where 'seq > 8'", &[10, 16]);
+    check("--tail 1 --where 'seq <= 9'", &[9]);
+    check("--tail 2 --where 'seq < 9' --after 3", &[7, 8]);
+    check("--limit 2 --where 'seq > 4'", &[5, 6]);
+    // Asked of what has no such field, it cannot be said.
+    check("--kind file_rename --where 'payload.nothing > 1'", &[]);
+    let error = ask(&RECORDED.data_dir, "--where 'seq > 1 && nope'").unwrap_err();
+    assert!(format!("{error:#}").starts_with("--where: line 1, column 12: `nope` is no field of an event"), "{error:#}");
+}
+
+#[test]
+fn a_rule_selects_what_it_decided_and_the_decisions() {
+    check("--rule watch-deletes", &[16, 17]);
+    check("--rule watch-deletes,protect-private-keys", &[10, 11, 16, 17]);
+    check("--rule nobody", &[]);
+}
+
+#[test]
+fn a_severity_selects_what_is_at_least_so_severe() {
+    check("--severity informational", &(1..=41).collect::<Vec<_>>());
+    check("--severity fatal", &[]);
+}

@@ -1,6 +1,6 @@
 //! Names that would command a terminal, or hide and turn what stands around them, are inert wherever they are printed.
 
-use agentsh::cli::output::Output;
+use agentsh::cli::output::{Exit, Output};
 use agentsh::cli::tell::{self, FilesArgs, TreeArgs, WhyArgs};
 use agentsh::event::*;
 use clap::Parser;
@@ -87,9 +87,9 @@ struct WhyLine {
     args: WhyArgs,
 }
 
-fn printed(run: impl FnOnce(&mut Output<'_>)) -> String {
+fn printed(run: impl FnOnce(&mut Output<'_>) -> anyhow::Result<Exit>) -> String {
     let (mut out, mut notes) = (Vec::new(), Vec::new());
-    run(&mut Output::new(&mut out, &mut notes).on_terminal(100, false));
+    run(&mut Output::new(&mut out, &mut notes).on_terminal(100, false)).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -100,11 +100,11 @@ fn nothing_that_a_terminal_obeys_reaches_the_output_of_a_subcommand() {
         let place = &recorded.data_dir;
         let why = WhyLine::try_parse_from(["why".to_owned(), format!("/work/{hostile}2")]).unwrap().args;
         let outputs = [
-            ("events", printed(|out| drop(agentsh::cli::events::run(&args(""), place, out).unwrap()))),
-            ("events --raw", printed(|out| drop(agentsh::cli::events::run(&args("--raw"), place, out).unwrap()))),
-            ("tree", printed(|out| drop(tell::tree(&Tree::try_parse_from(["tree"]).unwrap().args, place, out).unwrap()))),
-            ("files", printed(|out| drop(tell::files(&Files::try_parse_from(["files"]).unwrap().args, place, out).unwrap()))),
-            ("why", printed(|out| drop(tell::why(&why, place, out).unwrap()))),
+            ("events", printed(|out| agentsh::cli::events::run(&args(""), place, out))),
+            ("events --raw", printed(|out| agentsh::cli::events::run(&args("--raw"), place, out))),
+            ("tree", printed(|out| tell::tree(&Tree::try_parse_from(["tree"]).unwrap().args, place, out))),
+            ("files", printed(|out| tell::files(&Files::try_parse_from(["files"]).unwrap().args, place, out))),
+            ("why", printed(|out| tell::why(&why, place, out))),
             ("replay --plain", ask(place, "--plain").0),
             ("replay --diff", ask(place, "--diff last last").0),
         ];

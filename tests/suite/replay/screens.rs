@@ -171,6 +171,6 @@ fn without_colours_no_colour_is_sent_and_with_them_refusals_are_red() {
         tmux.keys(&["n", "Right"]);
         tmux.shows("event 14 of 22");
         let painted = tmux.ask(&["capture-pane", "-p", "-e"]);
-        assert_eq!(painted.contains("\u{1b}[31m"), expected, "{painted:?}");
+        assert_eq!(painted.contains("\u{1b}[38;5;1m"), expected, "{painted:?}");
     }
 }
