@@ -236,7 +236,13 @@ impl fmt::Display for Summary {
             for refused in &self.refused {
                 let times = if refused.times > 1 { format!(" ({} times)", refused.times) } else { String::new() };
                 let rule = printable(refused.rule.as_deref().unwrap_or("default"));
-                writeln!(f, "    ✗ {} {}{times}  [{rule}] {}", verb(&refused.operation), printable(&refused.subject), printable(&refused.reason))?;
+                writeln!(
+                    f,
+                    "    ✗ {} {}{times}  [{rule}] {}",
+                    verb(&refused.operation),
+                    printable(&refused.subject),
+                    printable(&refused.reason)
+                )?;
             }
             let listed: u64 = self.refused.iter().map(|refused| refused.times).sum();
             if self.denied > listed {
@@ -248,7 +254,13 @@ impl fmt::Display for Summary {
             for detected in &self.detected {
                 let times = if detected.times > 1 { format!(" ({} times)", detected.times) } else { String::new() };
                 let techniques = detected.techniques.join(" ");
-                writeln!(f, "    ! {} {}{times}  [{techniques}] seq {}", printable(&detected.level), printable(&detected.title), detected.seq)?;
+                writeln!(
+                    f,
+                    "    ! {} {}{times}  [{techniques}] seq {}",
+                    printable(&detected.level),
+                    printable(&detected.title),
+                    detected.seq
+                )?;
             }
         }
         if self.undetected > 0 {

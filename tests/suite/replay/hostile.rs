@@ -1,5 +1,6 @@
 //! Names that would command a terminal, or hide and turn what stands around them, are inert wherever they are printed.
 
+use agentsh::app::Summary;
 use agentsh::cli::output::{Exit, Output};
 use agentsh::cli::tell::{self, FilesArgs, TreeArgs, WhyArgs};
 use agentsh::event::*;
@@ -105,6 +106,7 @@ fn nothing_that_a_terminal_obeys_reaches_the_output_of_a_subcommand() {
             ("tree", printed(|out| tell::tree(&Tree::try_parse_from(["tree"]).unwrap().args, place, out))),
             ("files", printed(|out| tell::files(&Files::try_parse_from(["files"]).unwrap().args, place, out))),
             ("why", printed(|out| tell::why(&why, place, out))),
+            ("the summary of run", Summary::read(place, &SessionId::new("s-hostile")).unwrap().to_string()),
             ("replay --plain", ask(place, "--plain").0),
             ("replay --diff", ask(place, "--diff last last").0),
         ];
