@@ -70,9 +70,18 @@ fn once(
     out: &mut Output<'_>,
 ) -> anyhow::Result<()> {
     let after = start(reader, filter, expression, &printer)?;
-    reader.rows::<anyhow::Error>(after, &filter.conditions(), |row| match expression.holds(row) {
-        true => printer.row(reader, row, out),
-        false => Ok(ControlFlow::Continue(())),
+    let mut shown = false;
+    reader.rows::<anyhow::Error>(after, &filter.conditions(), |row| {
+        if !expression.holds(row) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let flow = printer.row(reader, row, out)?;
+        if !shown && printer.printed() > 0 {
+            // The next one may be far away.
+            shown = true;
+            out.flush()?;
+        }
+        Ok(flow)
     })?;
     printer.pause(reader, out)?;
     printer.end(out)?;
