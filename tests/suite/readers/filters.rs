@@ -222,7 +222,7 @@ fn the_documentation_lists_every_kind_family_and_verdict() {
 fn an_expression_is_asked_of_what_the_other_filters_let_through() {
     check("--where 'kind == \"file_close\" && pid == 102'", &[9]);
     check("--where 'has(payload.to) && payload.to.endsWith(\"b.o\")'", &[14]);
-    check("--kind file_open,file_delete --where 'seq > 8'", &[10, 16]);
+    check("--kind file_open,file_delete --where 'seq > 8 && seq < 20'", &[10, 16]);
     check("--tail 1 --where 'seq <= 9'", &[9]);
     check("--tail 2 --where 'seq < 9' --after 3", &[7, 8]);
     check("--limit 2 --where 'seq > 4'", &[5, 6]);
