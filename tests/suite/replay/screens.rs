@@ -2,10 +2,11 @@
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::Instant;
 
 use super::told::TOLD;
-use crate::golden::assert_current;
-use crate::support::{has_program, until};
+use crate::golden::{assert_current, read, updating};
+use crate::support::{DEADLINE, has_program, until};
 
 /// A terminal with a shell in it, which outlives the player.
 struct Tmux {
@@ -57,6 +58,21 @@ impl Tmux {
         screen
     }
 
+    /// The screen that shows this is, once it is drawn whole, the committed one.
+    fn stands(&self, name: &str, what: &str) {
+        let path = format!("tests/golden/replay/{name}.txt");
+        let mut screen = self.shows(what);
+        let mut same = 0;
+        let start = Instant::now();
+        // A picture may be read while it is drawn.
+        while start.elapsed() < DEADLINE && if updating() { same < 40 } else { Some(&screen) != read(&path).as_ref() } {
+            let now = self.screen();
+            same = if now == screen { same + 1 } else { 0 };
+            screen = now;
+        }
+        assert_current(&path, &screen);
+    }
+
     /// The player's process: the shell's child.
     fn player(&self) -> nix::unistd::Pid {
         let shell = self.ask(&["display-message", "-p", "#{pane_pid}"]);
@@ -81,33 +97,32 @@ fn the_player_steps_jumps_searches_and_shows_each_pane_on_80_by_24() {
         return;
     }
     let tmux = told(80, 24, "--step");
-    let golden = |name: &str, screen: &str| assert_current(&format!("tests/golden/replay/{name}.txt"), screen);
-    golden("start", &tmux.shows("event 1 of 22"));
+    tmux.stands("start", "event 1 of 22");
     tmux.keys(&["Right", "Right", "Right"]);
     tmux.shows("event 4 of 22");
     tmux.keys(&["Left"]);
     tmux.shows("event 3 of 22");
     tmux.keys(&["n"]);
-    golden("refusal", &tmux.shows("event 13 of 22"));
+    tmux.stands("refusal", "event 13 of 22");
     tmux.keys(&["Tab"]);
-    golden("processes", &tmux.shows("[processes]"));
+    tmux.stands("processes", "[processes]");
     tmux.keys(&["5"]);
-    golden("terminal", &tmux.shows("[terminal]"));
+    tmux.stands("terminal", "[terminal]");
     tmux.keys(&["4"]);
-    golden("network", &tmux.shows("[network]"));
+    tmux.stands("network", "[network]");
     tmux.keys(&["G", "3"]);
     tmux.shows("event 22 of 22");
-    golden("files", &tmux.shows("[files]"));
+    tmux.stands("files", "[files]");
     tmux.keys(&["/", "main.o", "Enter"]);
     tmux.shows("is not found behind this");
     tmux.keys(&["{"]);
-    golden("found", &tmux.shows("`main.o`: 3 of 3"));
+    tmux.stands("found", "`main.o`: 3 of 3");
     tmux.keys(&[":", "0:01", "Enter"]);
     tmux.shows("event 16 of 22");
     tmux.keys(&["]", "]"]);
     tmux.shows(" 5×");
     tmux.keys(&["?"]);
-    golden("help", &tmux.shows("Any key closes this."));
+    tmux.stands("help", "Any key closes this.");
     tmux.keys(&["x", "q"]);
     let ended = tmux.shows("ended 0");
     assert!(ended.contains("before"), "the screen was not given back:\n{ended}");
@@ -123,7 +138,7 @@ fn a_wide_terminal_has_the_pane_beside_the_list_and_a_resized_one_is_drawn_anew(
     tmux.shows("event 1 of 22");
     tmux.keys(&["n", "5"]);
     tmux.shows("[terminal]");
-    assert_current("tests/golden/replay/wide.txt", &tmux.shows("event 13 of 22"));
+    tmux.stands("wide", "event 13 of 22");
     tmux.ask(&["resize-window", "-x", "60", "-y", "12"]);
     tmux.shows("event 13 of 22");
     until("a narrow picture", || tmux.screen().lines().nth(11).is_some_and(|line| line.starts_with("space")));
@@ -170,6 +185,7 @@ fn without_colours_no_colour_is_sent_and_with_them_refusals_are_red() {
         tmux.shows("event 1 of 22");
         tmux.keys(&["n", "Right"]);
         tmux.shows("event 14 of 22");
+        tmux.shows("q quit");
         let painted = tmux.ask(&["capture-pane", "-p", "-e"]);
         assert_eq!(painted.contains("\u{1b}[38;5;1m"), expected, "{painted:?}");
     }
