@@ -14,7 +14,9 @@ use super::detect::Detector;
 use super::error::RunError;
 use super::import_session::{Announced, Held, Standing, standing};
 use super::policy::{load_policy, variables};
-use crate::capture::import::{Content, Digest, ImportError, Input, ReadAhead, Record, Unread, open, to_event, unread_event};
+use crate::capture::import::{
+    Content, Digest, ImportError, Input, ReadAhead, Record, Unread, failed_event, open, put_event, unread_event,
+};
 use crate::channel::decision_event;
 use crate::channel::intake::AppendError;
 use crate::config::{Config, Environment, PolicyChoice};
@@ -334,10 +336,11 @@ impl Import<'_> {
                 for (place, told) in told.into_iter().enumerate() {
                     self.last_time = told.time;
                     let is_own = told.own.is_some();
-                    let (event, failed) = to_event(told, place, &self.origin, session);
+                    let failure = put_event(told, place, &self.origin, session, &mut self.batch);
+                    let Some(event) = self.batch.last() else { continue };
+                    let failed = failure.map(|failure| failed_event(event, failure));
                     let decided = (!is_own && is_gated(event.kind()))
-                        .then(|| decision_event(&event, &self.policy.decide(&event).in_hindsight(), self.policy.digest()));
-                    self.batch.push(event);
+                        .then(|| decision_event(event, &self.policy.decide(event).in_hindsight(), self.policy.digest()));
                     self.batch.extend(decided);
                     self.batch.extend(failed);
                 }
@@ -387,7 +390,7 @@ impl Import<'_> {
         if let Some(reason) = self.journal.failure() {
             return Err(ImportFailure::Session(RunError::JournalCannotWrite { reason: reason.to_string() }));
         }
-        for event in self.batch.drain(..) {
+        for event in &self.batch {
             *self.report.events.entry(event.kind().as_str()).or_default() += 1;
             if let Payload::PolicyDecision(decided) = &event.payload
                 && decided.enforced == Some(false)
@@ -396,13 +399,14 @@ impl Import<'_> {
                 *self.report.verdicts.entry(decided.decision.as_str()).or_default() += 1;
             }
         }
+        self.batch.clear();
         Ok(())
     }
 }
 
 /// The event of a record that the intake does not take.
 fn too_large(event: &Event, reason: &str) -> Event {
-    let origin = event.imported.clone().unwrap_or_default();
+    let origin = event.imported.as_deref().cloned().unwrap_or_default();
     let raw = serde_json::to_vec(&event.payload).unwrap_or_default();
     let unread = Unread::new(None, reason, &raw, u64::try_from(raw.len()).unwrap_or(u64::MAX));
     let session = event.session_id.clone().unwrap_or_else(|| SessionId::new(""));

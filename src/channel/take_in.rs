@@ -37,16 +37,16 @@ impl EventChannel {
     /// As [`EventChannel::take_in`].
     pub fn take_in_with(&self, events: &[Event], also: impl Fn(&Event) -> Option<Event>) -> Result<(), TakeInError> {
         let limit = RECORD_BYTES.min(usize::try_from(self.intake.max_record()).unwrap_or(RECORD_BYTES) / 2);
-        let mut record = Vec::with_capacity(limit);
+        let (mut record, mut encoder) = (Vec::with_capacity(limit), stored::Encoder::default());
         // Events of the record so far, and frames: those of what was derived count too.
         let (mut taken, mut gathered, mut frames) = (0, 0, 0_u16);
         let (mut durable, mut derived, mut last) = (None, Vec::new(), None);
         for event in events {
             let before = record.len();
-            stored::encode(event, &mut record);
+            encoder.encode(event, &mut record);
             let mut own = 1;
             if let Some(next) = also(event) {
-                stored::encode(&next, &mut record);
+                encoder.encode(&next, &mut record);
                 derived.push(next.kind());
                 own += 1;
             }

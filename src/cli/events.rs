@@ -53,7 +53,16 @@ fn start(reader: &Reader, filter: &Filter, printer: &Printer) -> anyhow::Result<
 
 fn once(reader: &Reader, filter: &Filter, mut printer: Printer, out: &mut Output<'_>) -> anyhow::Result<()> {
     let after = start(reader, filter, &printer)?;
-    reader.rows::<anyhow::Error>(after, &filter.conditions(), |row| printer.row(reader, row, out))?;
+    let mut shown = false;
+    reader.rows::<anyhow::Error>(after, &filter.conditions(), |row| {
+        let flow = printer.row(reader, row, out)?;
+        if !shown && printer.printed() > 0 {
+            // The next one may be far away.
+            shown = true;
+            out.flush()?;
+        }
+        Ok(flow)
+    })?;
     printer.pause(reader, out)?;
     printer.end(out)?;
     out.flush()?;

@@ -17,10 +17,15 @@
 //!
 //! `payload` is the payload's JSON object with the envelope's `sensor`, `imported` and `actor`, where the event has them, in front.
 
+mod envelope;
+
+use std::sync::Arc;
+
 use sha2::{Digest, Sha256};
 
+use self::envelope::InPayload;
 use crate::event::{
-    Actor, CommandId, Decision, Event, EventId, ImportOrigin, Kind, Payload, SensorOrigin, Seq, SessionId, Severity, TechniqueId,
+    CommandId, Decision, Event, EventId, ImportOrigin, Kind, Payload, SensorOrigin, Seq, SessionId, Severity, TechniqueId,
     Timestamp, UnknownKind,
 };
 
@@ -28,12 +33,6 @@ const NULL: u8 = 0;
 const INTEGER: u8 = 1;
 const TEXT: u8 = 2;
 const BLOB: u8 = 3;
-
-/// How the payload of an event starts that a sensor told.
-const SENSOR_KEY: &[u8] = b"{\"sensor\":";
-
-/// How the payload of an event starts that was imported.
-const IMPORTED_KEY: &[u8] = b"{\"imported\":";
 
 /// Version of the leaf format.
 const LEAF_VERSION: u8 = 1;
@@ -107,6 +106,34 @@ pub struct Columns<'a> {
 
 /// Appends the frame of an event to `out`.
 pub fn encode(event: &Event, out: &mut Vec<u8>) {
+    put_frame(event, out, None);
+}
+
+/// Encodes many events one behind the other: what an event shares with the one before is written once and copied then.
+#[derive(Debug, Default)]
+pub struct Encoder {
+    origin: Option<Arc<ImportOrigin>>,
+    /// The JSON of that.
+    json: Vec<u8>,
+}
+
+impl Encoder {
+    /// Appends the frame of an event to `out`, the same that [`encode`] appends.
+    pub fn encode(&mut self, event: &Event, out: &mut Vec<u8>) {
+        put_frame(event, out, Some(self));
+    }
+
+    fn put_origin(&mut self, out: &mut Vec<u8>, origin: &Arc<ImportOrigin>) {
+        if !self.origin.as_ref().is_some_and(|before| Arc::ptr_eq(before, origin)) {
+            self.json.clear();
+            put_json(&mut self.json, origin.as_ref());
+            self.origin = Some(Arc::clone(origin));
+        }
+        out.extend_from_slice(&self.json);
+    }
+}
+
+fn put_frame(event: &Event, out: &mut Vec<u8>, encoder: Option<&mut Encoder>) {
     put_blob(out, event.id.as_bytes());
     put_integer(out, event.time.as_micros());
     put_text(out, event.session_id.as_ref().map(SessionId::as_str));
@@ -129,21 +156,28 @@ pub fn encode(event: &Event, out: &mut Vec<u8>) {
     } else {
         put_text_with(out, |out| put_json(out, &event.attack));
     }
-    put_text_with(out, |out| put_payload(out, event));
+    put_text_with(out, |out| put_payload(out, event, encoder));
 }
 
-fn put_payload(out: &mut Vec<u8>, event: &Event) {
+fn put_payload(out: &mut Vec<u8>, event: &Event, encoder: Option<&mut Encoder>) {
     let start = out.len();
+    let put_key = |out: &mut Vec<u8>, key: &str| {
+        out.push(if out.len() == start { b'{' } else { b',' });
+        out.extend_from_slice(key.as_bytes());
+    };
     if let Some(sensor) = &event.sensor {
-        out.extend_from_slice(SENSOR_KEY);
+        put_key(out, envelope::SENSOR);
         put_json(out, sensor);
     }
     if let Some(imported) = &event.imported {
-        out.extend_from_slice(if out.len() == start { IMPORTED_KEY } else { b",\"imported\":" });
-        put_json(out, imported);
+        put_key(out, envelope::IMPORTED);
+        match encoder {
+            Some(encoder) => encoder.put_origin(out, imported),
+            None => put_json(out, imported.as_ref()),
+        }
     }
     if let Some(actor) = &event.actor {
-        out.extend_from_slice(if out.len() == start { b"{\"actor\":" } else { b",\"actor\":" });
+        put_key(out, envelope::ACTOR);
         put_json(out, actor);
     }
     if out.len() == start {
@@ -210,19 +244,19 @@ impl<'a> Columns<'a> {
     pub fn parse(frame: &'a [u8]) -> Result<(Self, &'a [u8]), DecodeError> {
         let mut reader = FrameReader { rest: frame };
         let columns = Self {
-            id: reader.blob("id")?.ok_or(DecodeError::Value { column: "id" })?,
-            time_us: reader.integer("time_us")?.ok_or(DecodeError::Value { column: "time_us" })?,
+            id: there(reader.blob("id")?, "id")?,
+            time_us: there(reader.integer("time_us")?, "time_us")?,
             session_id: reader.text("session_id")?,
             command_id: reader.text("command_id")?,
             cause: reader.blob("cause")?,
-            kind: reader.text("kind")?.ok_or(DecodeError::Value { column: "kind" })?,
+            kind: there(reader.text("kind")?, "kind")?,
             pid: reader.integer("pid")?,
             subject: reader.text("subject")?,
             decision: reader.text("decision")?,
             rule: reader.text("rule")?,
-            severity: reader.integer("severity")?.ok_or(DecodeError::Value { column: "severity" })?,
+            severity: there(reader.integer("severity")?, "severity")?,
             attack: reader.text("attack")?,
-            payload: reader.text("payload")?.ok_or(DecodeError::Value { column: "payload" })?,
+            payload: there(reader.text("payload")?, "payload")?,
         };
         Ok((columns, reader.rest))
     }
@@ -234,11 +268,11 @@ impl<'a> Columns<'a> {
     pub fn time_and_kind(frame: &'a [u8]) -> Result<(i64, &'a str), DecodeError> {
         let mut reader = FrameReader { rest: frame };
         reader.blob("id")?;
-        let time_us = reader.integer("time_us")?.ok_or(DecodeError::Value { column: "time_us" })?;
+        let time_us = there(reader.integer("time_us")?, "time_us")?;
         reader.skip("session_id")?;
         reader.skip("command_id")?;
         reader.skip("cause")?;
-        Ok((time_us, reader.text("kind")?.ok_or(DecodeError::Value { column: "kind" })?))
+        Ok((time_us, there(reader.text("kind")?, "kind")?))
     }
 
     /// Appends the frame that these columns are; the inverse of [`Columns::parse`].
@@ -269,7 +303,7 @@ impl<'a> Columns<'a> {
     /// # Errors
     /// [`DecodeError`] when the payload begins as one of a sensor and does not go on so.
     pub fn sensor(&self) -> Result<Option<SensorOrigin>, DecodeError> {
-        if !self.payload.as_bytes().starts_with(SENSOR_KEY) {
+        if !self.payload.strip_prefix('{').is_some_and(|keys| keys.starts_with(envelope::SENSOR)) {
             return Ok(None);
         }
         let read: Result<InPayload, _> = serde_json::from_str(self.payload);
@@ -284,7 +318,13 @@ impl<'a> Columns<'a> {
     pub fn to_event(&self) -> Result<Event, DecodeError> {
         let kind: Kind = self.kind.parse()?;
         let payload_error = |source| DecodeError::Payload { kind: kind.as_str(), source };
-        let envelope: InPayload = serde_json::from_str(self.payload).map_err(payload_error)?;
+        let (envelope, payload) = match envelope::read(kind, self.payload) {
+            Some(read) => read,
+            None => {
+                let envelope: InPayload = serde_json::from_str(self.payload).map_err(payload_error)?;
+                (envelope, Payload::from_json(kind, self.payload).map_err(payload_error)?)
+            }
+        };
         Ok(Event {
             id: event_id(self.id, "id")?,
             time: Timestamp::from_micros(self.time_us),
@@ -293,30 +333,27 @@ impl<'a> Columns<'a> {
             cause: self.cause.map(|cause| event_id(cause, "cause")).transpose()?,
             actor: envelope.actor,
             sensor: envelope.sensor,
-            imported: envelope.imported,
+            imported: envelope.imported.map(Arc::new),
             attack: match self.attack {
                 Some(attack) => serde_json::from_str::<Vec<TechniqueId>>(attack).map_err(payload_error)?,
                 None => Vec::new(),
             },
             severity: Severity::from_number(self.severity).ok_or(DecodeError::Value { column: "severity" })?,
-            payload: Payload::from_json(kind, self.payload).map_err(payload_error)?,
+            payload,
         })
     }
 }
 
-/// The envelope's keys within the stored payload.
-#[derive(serde::Deserialize)]
-struct InPayload {
-    #[serde(default)]
-    actor: Option<Actor>,
-    #[serde(default)]
-    sensor: Option<SensorOrigin>,
-    #[serde(default)]
-    imported: Option<ImportOrigin>,
-}
-
 fn event_id(bytes: &[u8], column: &'static str) -> Result<EventId, DecodeError> {
     <[u8; 16]>::try_from(bytes).map(EventId::from_bytes).map_err(|_| DecodeError::Value { column })
+}
+
+/// A value that may not be NULL. Nothing is made of the error unless there is one: it would have to be dropped for each column.
+fn there<T>(value: Option<T>, column: &'static str) -> Result<T, DecodeError> {
+    match value {
+        Some(value) => Ok(value),
+        None => Err(DecodeError::Value { column }),
+    }
 }
 
 struct FrameReader<'a> {
@@ -325,7 +362,7 @@ struct FrameReader<'a> {
 
 impl<'a> FrameReader<'a> {
     fn take(&mut self, len: usize, column: &'static str) -> Result<&'a [u8], DecodeError> {
-        let (taken, rest) = self.rest.split_at_checked(len).ok_or(DecodeError::Short { column })?;
+        let Some((taken, rest)) = self.rest.split_at_checked(len) else { return Err(DecodeError::Short { column }) };
         self.rest = rest;
         Ok(taken)
     }
@@ -355,7 +392,7 @@ impl<'a> FrameReader<'a> {
         if !self.tag(column, TEXT)? {
             return Ok(None);
         }
-        std::str::from_utf8(self.sized(column)?).map(Some).map_err(|_| DecodeError::Value { column })
+        simdutf8::basic::from_utf8(self.sized(column)?).map(Some).map_err(|_| DecodeError::Value { column })
     }
 
     /// Passes over a text or a blob.

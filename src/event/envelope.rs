@@ -1,6 +1,8 @@
 //! The envelope: what every event has, whatever its kind.
 
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::ids::{CommandId, EventId, Seq, SessionId, Severity, TechniqueId, Timestamp};
 use super::kind::{Kind, Payload};
@@ -119,8 +121,9 @@ pub struct Event {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sensor: Option<SensorOrigin>,
     /// Where it stood, if it was imported from a file.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub imported: Option<ImportOrigin>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "origin")]
+    #[schemars(with = "Option<ImportOrigin>")]
+    pub imported: Option<Arc<ImportOrigin>>,
     /// ATT&CK techniques that a detection names.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub attack: Vec<TechniqueId>,
@@ -128,6 +131,10 @@ pub struct Event {
     pub severity: Severity,
     /// What happened.
     pub payload: Payload,
+}
+
+fn origin<S: Serializer>(origin: &Option<Arc<ImportOrigin>>, serializer: S) -> Result<S::Ok, S::Error> {
+    origin.as_deref().serialize(serializer)
 }
 
 impl Event {

@@ -151,8 +151,21 @@ impl Serialize for OsText {
 
 impl<'de> Deserialize<'de> for OsText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <Cow<'de, str>>::deserialize(deserializer)?;
-        Self::from_text(&text).map_err(serde::de::Error::custom)
+        struct TextForm;
+
+        impl serde::de::Visitor<'_> for TextForm {
+            type Value = OsText;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<OsText, E> {
+                OsText::from_text(text).map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_str(TextForm)
     }
 }
 

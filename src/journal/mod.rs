@@ -12,6 +12,7 @@ mod doorbell;
 mod error;
 mod events;
 mod follow;
+mod leaves;
 mod merkle;
 mod mover;
 mod note;
@@ -20,6 +21,7 @@ mod progress;
 mod rebuild;
 mod recover;
 mod sqlite;
+mod summarizer;
 mod sync;
 #[cfg(all(test, not(feature = "shuttle")))]
 mod tests;
@@ -39,6 +41,7 @@ pub use open::Journal;
 pub use rebuild::rebuild;
 pub use sqlite::{
     CheckpointRow, Condition, ConsumerChange, ConsumerRow, ConsumerStore, CursorMove, CursorRow, CursorStore, DeadLetterRow,
-    DeadLetters, DecidedCount, FrameRow, IntakeRow, JournalRow, Page, ReaderPlace, ReaderStore, SensorRow, SessionRow, StateRow,
+    DeadLetters, DecidedCount, Events, FrameRow, IntakeRow, JournalRow, Page, ReaderPlace, ReaderStore, SensorRow, SessionRow,
+    StateRow,
 };
 pub use verify::{Finding, Verification, verify};

@@ -13,11 +13,11 @@ use std::thread::JoinHandle;
 
 use super::sqlite::LogMover;
 
-/// Bytes of the intake whose commits make it worth while: about two thousand pages of the log.
+/// Bytes of the intake whose commits make it worth while: about 8 MiB of the log.
 const MOVE_BYTES: u64 = 4 << 20;
 
-/// Pages of the log (32 MiB) from which it is to start anew.
-const LONG_LOG: u64 = 8_192;
+/// Bytes of the log from which it is to start anew.
+const LONG_LOG: u64 = 32 << 20;
 
 #[derive(Default)]
 struct State {
@@ -94,15 +94,15 @@ impl Mover {
                 None => LogMover::open(&self.database),
             }
             .and_then(|open: LogMover| {
-                let pages = open.run()?;
-                if pages >= LONG_LOG {
+                let log = open.run()?;
+                if log >= LONG_LOG {
                     open.run()?;
                 }
-                Ok((open, pages))
+                Ok((open, log))
             });
             match moved {
-                Ok((open, pages)) => {
-                    self.handed_over.store(pages >= LONG_LOG, Relaxed);
+                Ok((open, bytes)) => {
+                    self.handed_over.store(bytes >= LONG_LOG, Relaxed);
                     log = Some(open);
                     failing = false;
                 }

@@ -16,6 +16,7 @@ use super::note::{JournalKey, PublicKey};
 use super::progress::Progress;
 use super::recover::recover;
 use super::sqlite::{IntakeProgress, IntakeState, WriterStore, check_before_touching};
+use super::summarizer::Summarizer;
 use super::sync::Syncer;
 use super::writer::Writer;
 use crate::channel::intake::{Intake, IntakeId};
@@ -31,8 +32,10 @@ pub struct Journal {
     pub(super) syncer: Arc<Syncer>,
     writer: JoinHandle<WriterStore>,
     mover: Arc<Mover>,
+    summarizer: Arc<Summarizer>,
     sync_thread: JoinHandle<()>,
     move_thread: JoinHandle<()>,
+    summary_thread: JoinHandle<()>,
     public_key: PublicKey,
     found: JournalOpened,
 }
@@ -114,6 +117,7 @@ impl Journal {
             Syncer::start(Arc::clone(&intake), data_dir.journal(), data_dir.write_ahead_log(), config.sync_interval())
                 .map_err(writer_failed)?;
         let (mover, move_thread) = Mover::start(data_dir.journal()).map_err(writer_failed)?;
+        let (summarizer, summary_thread) = Summarizer::start(data_dir.clone(), Arc::clone(&progress)).map_err(writer_failed)?;
         let writer = Writer {
             store,
             intake: Arc::clone(&intake),
@@ -137,9 +141,11 @@ impl Journal {
             progress,
             syncer,
             mover,
+            summarizer,
             writer: writer_thread,
             sync_thread,
             move_thread,
+            summary_thread,
             public_key,
             found,
         })
@@ -216,6 +222,7 @@ impl Journal {
     /// next drains it.
     pub fn close(self) -> Result<(), JournalError> {
         let intake = Arc::clone(self.channel.intake());
+        self.summarizer.stop();
         intake.close();
         let panicked = || JournalError::Writer { what: "ended with a panic; what it had not committed is in the intake" };
         // Kept until the syncer is done: the last connection to close removes the log that it syncs.
@@ -225,6 +232,7 @@ impl Journal {
         self.mover.stop();
         self.sync_thread.join().map_err(|_panic| panicked())?;
         self.move_thread.join().map_err(|_panic| panicked())?;
+        self.summary_thread.join().map_err(|_panic| panicked())?;
         drop(store?);
         if !synced || intake.failure().is_some() {
             return Err(JournalError::Writer { what: "could not write to the end; the next start drains the intake" });

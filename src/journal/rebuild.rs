@@ -3,8 +3,9 @@
 use super::data_dir::DataDir;
 use super::error::JournalError;
 use super::sqlite::{ReaderStore, WriterStore};
+use super::summarizer::rebuild_summaries;
 
-/// Drops and recomputes the tables `sessions` and `sensors`; the events are not touched. Returns the number of sessions.
+/// Drops and recomputes the tables `sessions`, `sensors` and `summaries`; the events are not touched. Returns the number of sessions.
 ///
 /// # Errors
 /// [`JournalError`] when there is no journal or it cannot be written; then the old tables are still there.
@@ -15,5 +16,8 @@ pub fn rebuild(data_dir: &DataDir) -> Result<u64, JournalError> {
     let mut store = WriterStore::open(&data_dir.journal())?;
     let rebuilt = store.rebuild();
     drop(lock);
-    rebuilt.map_err(|source| JournalError::Store { path: data_dir.journal(), source })
+    let rebuilt = rebuilt.map_err(|source| JournalError::Store { path: data_dir.journal(), source })?;
+    drop(store);
+    rebuild_summaries(data_dir)?;
+    Ok(rebuilt)
 }

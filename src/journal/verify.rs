@@ -7,15 +7,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::ControlFlow;
 
 use super::data_dir::DataDir;
 use super::error::{JournalError, StoreError};
+use super::leaves::{Leaf, Remark, each_block};
 use super::merkle::{Frontier, Hash};
 use super::note::{Checkpoint, PublicKey};
-use super::sqlite::{JournalRow, ReaderStore, UnreadableRow, is_own_trigger};
-use crate::encode::stored;
-use crate::event::{Kind, Seq};
+use super::sqlite::{ReaderStore, is_own_trigger};
 
 /// Findings that are kept; more are only counted.
 const KEPT: usize = 100;
@@ -146,11 +144,25 @@ struct Walk<'a> {
     diverged: bool,
     /// A row is missing or cannot be read: the tree says nothing any more.
     broken: bool,
+    /// The next size that a checkpoint has.
+    next_expected: u64,
+    /// The next size that a row of the table has signed.
+    next_signed: u64,
 }
 
 impl<'a> Walk<'a> {
     fn new(expectations: &'a Expectations, report: &'a mut Verification) -> Self {
-        Self { expectations, report, tree: Frontier::default(), end: 0, last_good: 0, diverged: false, broken: false }
+        Self {
+            expectations,
+            report,
+            tree: Frontier::default(),
+            end: 0,
+            last_good: 0,
+            diverged: false,
+            broken: false,
+            next_expected: 0,
+            next_signed: 0,
+        }
     }
 
     fn run(mut self, store: &ReaderStore, mut progress: impl FnMut(u64, u64)) -> Result<(), StoreError> {
@@ -159,22 +171,22 @@ impl<'a> Walk<'a> {
         }
         let head = store.head()?;
         self.compare();
-        store.rows_or_wrecks::<StoreError>(0, &[], None, |row| {
-            match row {
-                Ok(row) => {
-                    self.check_gap(row.seq);
-                    self.check(&row);
+        each_block(store.path(), head, |block| {
+            for leaf in &block.leaves {
+                self.check_gap(leaf.seq);
+                match block.remarks.get(&leaf.seq) {
+                    Some(Remark::Unreadable(what)) => {
+                        self.report.find((leaf.seq, leaf.seq), format!("the event was edited: {what}"));
+                        self.broken = true;
+                    }
+                    Some(Remark::Checkpoint(payload)) => self.check(leaf, Some(payload)),
+                    None => self.check(leaf, None),
                 }
-                Err(UnreadableRow { seq, what }) => {
-                    self.check_gap(seq);
-                    self.report.find((seq, seq), format!("the event was edited: {what}"));
-                    self.broken = true;
-                }
+                self.report.events += 1;
+                self.compare();
+                progress(self.report.events, head);
             }
-            self.report.events += 1;
-            self.compare();
-            progress(self.report.events, head);
-            Ok(ControlFlow::Continue(()))
+            Ok(())
         })?;
         self.report.root = self.tree.root();
         self.check_end(store.tree());
@@ -191,47 +203,48 @@ impl<'a> Walk<'a> {
         self.end = seq;
     }
 
-    fn check(&mut self, row: &JournalRow<'_>) {
-        // The tree is built over the columns: a leaf that was changed along with its row does not help.
-        let leaf = match Seq::new(row.seq) {
-            Some(seq) => stored::leaf_hash(seq, row.frame),
-            None => [0; 32],
-        };
-        if leaf != row.leaf {
+    fn check(&mut self, leaf: &Leaf, checkpoint: Option<&str>) {
+        if !leaf.agrees {
             let what = "the event is not the one that was written here: it was edited, moved or inserted";
-            self.report.find((row.seq, row.seq), what);
+            self.report.find((leaf.seq, leaf.seq), what);
         }
-        if row.columns.kind == Kind::JournalCheckpoint.as_str() {
-            self.check_checkpoint_event(row);
-        } else if row.seq > 1 && self.expectations.signed.contains_key(&(row.seq - 1)) {
-            let what = format!("the event that records the checkpoint at {} is not here", row.seq - 1);
-            self.report.find((row.seq, row.seq), what);
+        let before = leaf.seq - 1;
+        if let Some(payload) = checkpoint {
+            self.check_checkpoint_event(leaf.seq, payload);
+        } else if before > 0 && before >= self.next_signed {
+            if self.expectations.signed.contains_key(&before) {
+                let what = format!("the event that records the checkpoint at {before} is not here");
+                self.report.find((leaf.seq, leaf.seq), what);
+            }
+            self.next_signed = self.expectations.signed.range(leaf.seq..).next().map_or(u64::MAX, |(size, _)| *size);
         }
-        self.tree.push(leaf);
+        // The tree is built over the columns: a leaf that was changed along with its row does not help.
+        self.tree.push(leaf.hash);
     }
 
     /// The journal itself holds each checkpoint's note: a row that was taken out of `checkpoints` is missed here.
-    fn check_checkpoint_event(&mut self, row: &JournalRow<'_>) {
+    fn check_checkpoint_event(&mut self, seq: u64, payload: &str) {
         #[derive(serde::Deserialize)]
         struct Noted {
             tree_size: u64,
             note: String,
         }
-        match serde_json::from_str::<Noted>(row.columns.payload) {
+        match serde_json::from_str::<Noted>(payload) {
             Ok(noted) if self.expectations.signed.get(&noted.tree_size) == Some(&noted.note) => {}
             Ok(noted) => self.report.find(
-                (row.seq, row.seq),
+                (seq, seq),
                 format!("the checkpoint at {} that this event records is not among the checkpoints", noted.tree_size),
             ),
-            Err(error) => self.report.find((row.seq, row.seq), format!("the checkpoint event cannot be read: {error}")),
+            Err(error) => self.report.find((seq, seq), format!("the checkpoint event cannot be read: {error}")),
         }
     }
 
     fn compare(&mut self) {
-        if self.broken {
+        let size = self.end;
+        if self.broken || size < self.next_expected {
             return;
         }
-        let size = self.end;
+        self.next_expected = self.expectations.expected.range(size + 1..).next().map_or(u64::MAX, |(size, _)| *size);
         for checkpoint in self.expectations.expected.get(&size).into_iter().flatten() {
             if checkpoint.root == self.tree.root() {
                 self.report.checkpoints += 1;

@@ -87,7 +87,7 @@ pub fn backfill(
         if done.events % 1_024 == 0 {
             progress(row.seq, head);
         }
-        if !wanted(&row.columns) {
+        if !wanted(row.columns.kind, row.columns.decision) {
             return Ok(ControlFlow::Continue(()));
         }
         let Ok(event) = row.to_event() else { return Ok(ControlFlow::Continue(())) };

@@ -12,10 +12,9 @@ use std::sync::Arc;
 
 use super::reader::DetectError;
 use crate::detect::{Engine, Finding};
-use crate::encode::stored::Columns;
 use crate::event::{Decision, Event, JournaledEvent, Kind};
 use crate::journal::{
-    Condition, CursorMove, DataDir, DetectionCommit, DetectionStore, JournalRow, Page, ReaderStore, StateRow, StoreError,
+    Condition, CursorMove, DataDir, DetectionCommit, DetectionStore, Events, JournalRow, ReaderStore, StateRow, StoreError,
 };
 use crate::runtime::clock;
 use crate::runtime::metrics::metrics;
@@ -68,7 +67,7 @@ pub(super) struct Pass {
     found: Vec<Event>,
     levels: Vec<&'static str>,
     states: Vec<StateRow>,
-    page: Page,
+    page: Events,
     at: Option<At>,
 }
 
@@ -85,7 +84,7 @@ impl Pass {
             found: Vec::new(),
             levels: Vec::new(),
             states: Vec::new(),
-            page: Page::default(),
+            page: Events::default(),
             at,
         })
     }
@@ -106,35 +105,30 @@ impl Pass {
         if !self.found.is_empty() {
             self.commit()?;
         }
-        self.reader.page(self.looked, &[], PAGE, &mut self.page)?;
-        let Some(last) = self.page.last_seq() else { return Ok(false) };
+        self.reader.events(self.looked, PAGE, wanted, &mut self.page)?;
+        let (passed, Some(last)) = (self.page.rows, self.page.last_seq) else { return Ok(false) };
         self.told(DetectStep::Read);
-        let mut passed = 0;
         let mut findings = Vec::new();
-        for row in self.page.iter() {
-            passed += 1;
-            let event = match row.map_err(|error| error.to_string()) {
-                Ok(row) if !wanted(&row.columns) => continue,
-                Ok(row) => row.to_event().map_err(|error| error.to_string()),
-                Err(what) => Err(what),
-            };
+        for event in &self.page.events {
             match event {
                 Ok(event) => {
-                    take_up(&self.reader, self.engine.as_mut(), &event)?;
-                    self.engine.look(&event, &mut findings);
+                    take_up(&self.reader, self.engine.as_mut(), event)?;
+                    self.engine.look(event, &mut findings);
                     for Finding { rule, events } in findings.drain(..) {
                         if let Some(rule) = self.engine.rules().get(rule) {
                             self.levels.push(rule.level);
-                            self.found.push(rule.detection(&event, events));
+                            self.found.push(rule.detection(event, events));
                         }
                     }
                 }
-                Err(error) => {
+                Err((seq, error)) => {
                     metrics().detect_errors.add(1);
-                    tracing::warn!(error, "an event cannot be looked at for detections; agentsh verify says more");
+                    tracing::warn!(seq, error, "an event cannot be looked at for detections; agentsh verify says more");
                 }
             }
         }
+        // A quiet detector keeps no memory for a full page.
+        self.page.events = Vec::new();
         metrics().detect_events.add(passed);
         self.looked = last;
         self.told(DetectStep::Looked);
@@ -177,9 +171,9 @@ impl Pass {
 }
 
 /// Whether a row can matter to any rule or table. Half of a journal are decisions that let something through.
-pub(super) fn wanted(columns: &Columns<'_>) -> bool {
-    match columns.kind.parse::<Kind>() {
-        Ok(Kind::PolicyDecision) => columns.decision == Some(Decision::Deny.as_str()),
+pub(super) fn wanted(kind: &str, decision: Option<&str>) -> bool {
+    match kind.parse::<Kind>() {
+        Ok(Kind::PolicyDecision) => decision == Some(Decision::Deny.as_str()),
         Ok(Kind::FileClose | Kind::NetClose | Kind::TlsHandshake | Kind::ResourceUsage) => false,
         Ok(kind) => !matches!(
             kind.family(),
@@ -209,7 +203,7 @@ pub(super) fn take_up(reader: &ReaderStore, engine: &mut dyn Engine, event: &Jou
         if row.seq >= event.seq.get() {
             return Ok(ControlFlow::Break(()));
         }
-        if wanted(&row.columns)
+        if wanted(row.columns.kind, row.columns.decision)
             && let Ok(past) = row.to_event()
         {
             engine.remember(&past);

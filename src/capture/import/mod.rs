@@ -23,4 +23,4 @@ pub use input::{Digest, Input, MAX_EXPANSION};
 pub use jsonl::{LineError, read_line};
 pub use lines::MAX_LINE_BYTES;
 pub use reader::{Reader, open};
-pub use record::{Content, Failure, MAX_RAW_BYTES, Record, Told, Unread, to_event, unread_event};
+pub use record::{Content, Failure, MAX_RAW_BYTES, Record, Told, Unread, failed_event, put_event, unread_event};

@@ -1,6 +1,7 @@
 //! One record of a file, and the events that it becomes.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
@@ -141,15 +142,21 @@ fn foreign_id(id: EventId, digest: &str) -> EventId {
     event_id(Timestamp::from_micros(ms.saturating_mul(1_000)), digest, bytes)
 }
 
-/// The events of one thing that a record tells of: the operation, redacted, and its failure.
-pub fn to_event(told: Told, place: usize, origin: &ImportOrigin, session: &SessionId) -> (Event, Option<Event>) {
+/// Appends the event of one thing that a record tells of, redacted. Returns how it failed, if it did.
+pub fn put_event(
+    told: Told,
+    place: usize,
+    origin: &ImportOrigin,
+    session: &SessionId,
+    events: &mut Vec<Event>,
+) -> Option<Failure> {
     let Told { time, host, provider, code, tag, actor, payload, failure, own } = told;
     let host = if host.is_empty() { origin.host.clone() } else { host };
     let own = own.map(|own| *own);
     let mut name = [0; 16];
     let numbers = origin.record.to_be_bytes().into_iter().chain(u64::try_from(place).unwrap_or(u64::MAX).to_be_bytes());
     name.iter_mut().zip(numbers).for_each(|(to, from)| *to = from);
-    let event = Event {
+    events.push(Event {
         id: match &own {
             Some(own) => foreign_id(own.id, &origin.digest),
             None => event_id(time, &origin.digest, &name),
@@ -160,19 +167,31 @@ pub fn to_event(told: Told, place: usize, origin: &ImportOrigin, session: &Sessi
         cause: own.as_ref().and_then(|own| own.cause).map(|cause| foreign_id(cause, &origin.digest)),
         actor,
         sensor: None,
-        imported: Some(ImportOrigin {
+        imported: Some(Arc::new(ImportOrigin {
             host,
             provider,
             code,
             tag,
             session: own.as_ref().and_then(|own| own.session.clone()),
-            ..origin.clone()
-        }),
+            source: origin.source,
+            file: origin.file.clone(),
+            digest: origin.digest.clone(),
+            record: origin.record,
+        })),
         attack: own.as_ref().map(|own| own.attack.clone()).unwrap_or_default(),
         severity: own.as_ref().map_or(Severity::Informational, |own| own.severity),
-        payload: redact::payload(payload),
-    };
-    let failed = failure.map(|failure| Event {
+        payload,
+    });
+    if let Some(event) = events.last_mut() {
+        redact::payload_in_place(&mut event.payload);
+    }
+    failure
+}
+
+/// The event that says how an operation failed.
+#[must_use]
+pub fn failed_event(event: &Event, failure: Failure) -> Event {
+    Event {
         id: EventId::derived(event.id, Kind::OperationFailed, 0),
         cause: Some(event.id),
         payload: OperationFailed {
@@ -183,8 +202,7 @@ pub fn to_event(told: Told, place: usize, origin: &ImportOrigin, session: &Sessi
         }
         .into(),
         ..event.clone()
-    });
-    (event, failed)
+    }
 }
 
 /// The event of a record that could not be read. It gets the time of the record before it, since its own cannot be known.
@@ -205,7 +223,7 @@ pub fn unread_event(unread: Unread, time: Timestamp, origin: &ImportOrigin, sess
         cause: None,
         actor: None,
         sensor: None,
-        imported: Some(origin.clone()),
+        imported: Some(Arc::new(origin.clone())),
         attack: Vec::new(),
         severity: Severity::Medium,
         payload: payload.into(),

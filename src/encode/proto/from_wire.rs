@@ -1,6 +1,7 @@
 //! From the wire: a message becomes an event of the vocabulary, or an error that names the field.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::tables::payload_from_wire;
 use super::{Event, FromWireError, Severity, WireProblem, kind_of_number};
@@ -102,7 +103,7 @@ pub fn to_event(message: Event) -> Result<event::Event, FromWireError> {
         cause: Option::from_wire(cause, &Place::root("cause"))?,
         actor: Option::from_wire(actor, &Place::root("actor"))?,
         sensor: Option::from_wire(sensor, &Place::root("sensor"))?,
-        imported: Option::from_wire(imported, &Place::root("imported"))?,
+        imported: Option::from_wire(imported, &Place::root("imported"))?.map(Arc::new),
         attack: Vec::from_wire(attack, &Place::root("attack"))?,
         severity: event::Severity::from_wire(severity, &Place::root("severity"))?,
         payload,

@@ -40,6 +40,6 @@ pub use argv::argv;
 pub use command_line::command_line;
 pub use headers::header_value;
 pub use marker::MARKER;
-pub use payload::payload;
+pub use payload::{payload, payload_in_place};
 pub use text::{bytes, named_value, text};
 pub use urls::{path, query, url_userinfo};

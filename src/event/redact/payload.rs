@@ -8,7 +8,13 @@ use crate::event::{Header, OsText, Payload, RegistrySetValue};
 /// The payload with arguments, URLs, headers, registry data, contents and terminal text redacted.
 #[must_use]
 pub fn payload(mut payload: Payload) -> Payload {
-    match &mut payload {
+    payload_in_place(&mut payload);
+    payload
+}
+
+/// As [`payload`], where it stands.
+pub fn payload_in_place(payload: &mut Payload) {
+    match payload {
         Payload::ProcessExec(exec) => {
             exec.argv = argv(&exec.argv);
             in_place(&mut exec.command_line, command_line);
@@ -82,7 +88,6 @@ pub fn payload(mut payload: Payload) -> Payload {
         | Payload::SinkStalled(_)
         | Payload::SinkRecovered(_) => {}
     }
-    payload
 }
 
 fn in_place(value: &mut Option<String>, redact: impl Fn(&str) -> Cow<'_, str>) {

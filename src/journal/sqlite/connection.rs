@@ -44,12 +44,21 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = store_errors(Connection::open_with_flags(path, flags))?;
     store_errors(connection.busy_timeout(BUSY_TIMEOUT))?;
+    store_errors(connection.pragma_update(None, "page_size", PAGE_SIZE))?;
     Ok(connection)
 }
 
-/// Pages of the write-ahead log (64 MiB) behind which each commit moves what is left into the database file itself. `journal::mover` and
-/// the writer have moved them long before; recorders that live too briefly for that, or readers that hold the log, are why it is here.
-const LOG_PAGES: u32 = 16_384;
+/// Bytes of a page of a new journal; one that exists keeps what it has. Of SQLite's own 4 KiB a page has room for three rows of an
+/// import, and each page costs two writes. Twice as much again would make commits of single events cost half as much again.
+const PAGE_SIZE: u32 = 8_192;
+
+/// Bytes of the write-ahead log behind which each commit moves what is left into the database file itself. `journal::mover` and the
+/// writer have moved them long before; recorders that live too briefly for that, or readers that hold the log, are why it is here.
+const LOG_BYTES: u64 = 64 << 20;
+
+fn page_size(connection: &Connection) -> Result<u64, StoreError> {
+    store_errors(connection.pragma_query_value(None, "page_size", |row| row.get(0)))
+}
 
 /// Pragmas of a writer: commits go to the write-ahead log without a sync of their own; `journal::sync` syncs the log on its timer.
 pub(super) fn prepare_writer(connection: &Connection) -> Result<(), StoreError> {
@@ -60,7 +69,8 @@ pub(super) fn prepare_writer(connection: &Connection) -> Result<(), StoreError> 
     store_errors(connection.execute_batch(
         "PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 67108864;",
     ))?;
-    store_errors(connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES))
+    let pages = LOG_BYTES / page_size(connection)?.max(1);
+    store_errors(connection.pragma_update(None, "wal_autocheckpoint", i64::try_from(pages).unwrap_or(i64::MAX)))
 }
 
 /// A connection that moves committed pages into the database file and never changes anything.
@@ -78,7 +88,7 @@ impl LogMover {
     }
 
     /// Moves what no reader needs in the log any more, and syncs the database file, beside readers and writers. Where another
-    /// recorder is doing just that, nothing is done. Returns the pages of the log.
+    /// recorder is doing just that, nothing is done. Returns the bytes of the log.
     ///
     /// # Errors
     /// What SQLite says.
@@ -87,7 +97,7 @@ impl LogMover {
     }
 }
 
-/// Moves what no reader needs in the log any more, and syncs the database file. Returns the pages of the log.
+/// Moves what no reader needs in the log any more, and syncs the database file. Returns the bytes of the log.
 pub(super) fn move_log(connection: &Connection) -> Result<u64, StoreError> {
     let moved =
         connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get::<_, bool>(0)?, row.get::<_, i64>(1)?)));
@@ -96,7 +106,7 @@ pub(super) fn move_log(connection: &Connection) -> Result<u64, StoreError> {
         tracing::debug!("another recorder moves the write-ahead log");
     }
     // -1: there is no log.
-    Ok(u64::try_from(pages).unwrap_or(0))
+    Ok(u64::try_from(pages).unwrap_or(0) * page_size(connection)?)
 }
 
 /// Moves everything that is committed into the database file, syncs that, and empties the log.

@@ -14,13 +14,14 @@ use crate::journal::error::JournalError;
 const APPLICATION_ID: i64 = 0x6147_7368;
 
 /// Migrations in order; the n-th brings a journal to version n. One that was released is never edited.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../../../migrations/0001_journal.sql"),
     include_str!("../../../migrations/0002_readers.sql"),
     include_str!("../../../migrations/0003_dead_letter_retries.sql"),
     include_str!("../../../migrations/0004_imports.sql"),
     include_str!("../../../migrations/0005_detections.sql"),
     include_str!("../../../migrations/0006_hindsight.sql"),
+    include_str!("../../../migrations/0007_summaries.sql"),
 ];
 
 /// Newest version that this build knows.

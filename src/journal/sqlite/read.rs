@@ -12,6 +12,7 @@ use super::consumers::{self, ConsumerRow};
 use super::filter::{Condition, select};
 use super::migrate::{check_before_touching, check_opened};
 use super::row::{JournalRow, Page, UnreadableRow};
+use super::summaries::{Plan, Range, Way};
 use crate::journal::error::{JournalError, StoreError};
 use crate::journal::merkle::Frontier;
 
@@ -142,44 +143,35 @@ impl ReaderStore {
         limit: Option<u64>,
         mut each: impl FnMut(&JournalRow<'_>) -> Result<ControlFlow<()>, E>,
     ) -> Result<u64, E> {
-        self.rows_or_wrecks(after, conditions, limit, |row| match row {
-            Ok(row) => each(&row),
-            Err(UnreadableRow { seq, what }) => Err(StoreError::Damaged(format!("seq {seq}: {what}")).into()),
-        })
-    }
-
-    /// As [`ReaderStore::rows`], with the rows that hold what no recorder writes.
-    ///
-    /// # Errors
-    /// What SQLite or `each` says.
-    pub(crate) fn rows_or_wrecks<E: From<StoreError>>(
-        &self,
-        after: u64,
-        conditions: &[Condition],
-        limit: Option<u64>,
-        mut each: impl FnMut(Result<JournalRow<'_>, UnreadableRow>) -> Result<ControlFlow<()>, E>,
-    ) -> Result<u64, E> {
         let head = self.head()?;
         let mut page = Page::default();
-        let (mut after, mut count) = (after, 0);
-        loop {
-            let (mut sql, mut values) = select(COLUMNS, after, head, conditions);
-            sql.push_str(" ORDER BY seq LIMIT ?");
-            let left = limit.and_then(|limit| i64::try_from(limit - count).ok());
-            values.push(Value::Integer(left.unwrap_or(-1)));
-            let mut statement = store_errors(self.connection.prepare_cached(&sql))?;
-            page.fill(&mut statement, &values)?;
-            for row in page.rows() {
-                count += 1;
-                if each(row)?.is_break() {
+        let mut plan = Plan::new(self, conditions, after, head, Way::Forward)?;
+        let mut count = 0;
+        while let Some(mut range) = plan.next()? {
+            loop {
+                let (mut sql, mut values) = select(COLUMNS, range.after, range.to, conditions);
+                sql.push_str(" ORDER BY seq LIMIT ?");
+                let left = limit.and_then(|limit| i64::try_from(limit - count).ok());
+                values.push(Value::Integer(left.unwrap_or(-1)));
+                let mut statement = store_errors(self.connection.prepare_cached(&sql))?;
+                page.fill(&mut statement, &values)?;
+                for row in page.rows() {
+                    count += 1;
+                    let row = row.map_err(|UnreadableRow { seq, what }| StoreError::Damaged(format!("seq {seq}: {what}")))?;
+                    if each(&row)?.is_break() {
+                        return Ok(count);
+                    }
+                }
+                if limit.is_some_and(|limit| count >= limit) {
                     return Ok(count);
                 }
-            }
-            match page.last_seq() {
-                Some(last) if page.more => after = last,
-                _ => return Ok(count),
+                match page.last_seq() {
+                    Some(last) if page.more => range.after = last,
+                    _ => break,
+                }
             }
         }
+        Ok(count)
     }
 
     /// Fills `page` with the next rows behind `after`, at most `most` of them and about 1 MiB. An empty page means that there is
@@ -188,11 +180,21 @@ impl ReaderStore {
     /// # Errors
     /// What SQLite says.
     pub fn page(&self, after: u64, conditions: &[Condition], most: u32, page: &mut Page) -> Result<(), StoreError> {
-        let (mut sql, mut values) = select(COLUMNS, after, u64::MAX, conditions);
-        sql.push_str(" ORDER BY seq LIMIT ?");
-        values.push(Value::Integer(i64::from(most)));
-        let mut statement = store_errors(self.connection.prepare_cached(&sql))?;
-        page.fill(&mut statement, &values)
+        page.clear();
+        let head = if conditions.is_empty() { u64::MAX } else { self.head()? };
+        let mut plan = Plan::new(self, conditions, after, head, Way::Forward)?;
+        while let Some(range) = plan.next()? {
+            let left = most.saturating_sub(u32::try_from(page.len()).unwrap_or(u32::MAX));
+            let (mut sql, mut values) = select(COLUMNS, range.after, range.to, conditions);
+            sql.push_str(" ORDER BY seq LIMIT ?");
+            values.push(Value::Integer(i64::from(left)));
+            let mut statement = store_errors(self.connection.prepare_cached(&sql))?;
+            page.add(&mut statement, &values)?;
+            if page.more || page.len() >= usize::try_from(most).unwrap_or(usize::MAX) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// `seq` of the first event that is still kept; 0 when there is none.
@@ -203,14 +205,23 @@ impl ReaderStore {
         store_errors(self.connection.query_row("SELECT coalesce(min(seq), 0) FROM events", [], |row| row.get(0)))
     }
 
-    /// `seq` of the first event that was seen at or after `time_us`. Reads through the journal: times need not ascend, where several
-    /// recorders or sensors write.
+    /// `seq` of the first event that was seen at or after `time_us`. Times need not ascend, where several recorders or sensors write.
     ///
     /// # Errors
     /// What SQLite says.
     pub fn first_since(&self, time_us: i64) -> Result<Option<u64>, StoreError> {
-        let sql = "SELECT seq FROM events WHERE time_us >= ?1 ORDER BY seq LIMIT 1";
-        store_errors(self.connection.query_row(sql, [time_us], |row| row.get(0)).optional())
+        let conditions = [Condition::Since(time_us)];
+        let mut plan = Plan::new(self, &conditions, 0, self.head()?, Way::Forward)?;
+        while let Some(Range { after, to }) = plan.next()? {
+            let (mut sql, values) = select("seq", after, to, &conditions);
+            sql.push_str(" ORDER BY seq LIMIT 1");
+            let mut statement = store_errors(self.connection.prepare_cached(&sql))?;
+            let first = store_errors(statement.query_row(params_from_iter(values), |row| row.get(0)).optional())?;
+            if first.is_some() {
+                return Ok(first);
+            }
+        }
+        Ok(None)
     }
 
     /// The named consumers, by name.
@@ -238,12 +249,23 @@ impl ReaderStore {
     /// # Errors
     /// What SQLite says.
     pub fn before_last(&self, count: u64, after: u64, conditions: &[Condition]) -> Result<u64, StoreError> {
-        let (mut sql, mut values) = select("seq", after, u64::MAX, conditions);
-        sql.push_str(" ORDER BY seq DESC LIMIT 1 OFFSET ?");
-        values.push(Value::Integer(i64::try_from(count).unwrap_or(i64::MAX)));
-        let mut statement = store_errors(self.connection.prepare_cached(&sql))?;
-        let before: Option<u64> = store_errors(statement.query_row(params_from_iter(values), |row| row.get(0)).optional())?;
-        Ok(before.unwrap_or(after))
+        let mut plan = Plan::new(self, conditions, after, self.head()?, Way::Backward)?;
+        // The row before the last `count`, from the end.
+        let mut left = count.saturating_add(1);
+        while let Some(range) = plan.next()? {
+            let (mut sql, mut values) = select("seq", range.after, range.to, conditions);
+            sql.push_str(" ORDER BY seq DESC LIMIT ?");
+            values.push(Value::Integer(i64::try_from(left).unwrap_or(i64::MAX)));
+            let mut statement = store_errors(self.connection.prepare_cached(&sql))?;
+            let mut rows = store_errors(statement.query(params_from_iter(values)))?;
+            while let Some(row) = store_errors(rows.next())? {
+                left -= 1;
+                if left == 0 {
+                    return store_errors(row.get(0));
+                }
+            }
+        }
+        Ok(after)
     }
 
     /// Runs `work` with all reads of one moment. The log cannot be emptied meanwhile.

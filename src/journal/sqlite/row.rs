@@ -8,7 +8,7 @@ use crate::event::{JournaledEvent, Seq};
 use crate::journal::error::StoreError;
 
 /// Bytes of rows after which a page is full, about.
-const PAGE_BYTES: usize = 1 << 20;
+pub(super) const PAGE_BYTES: usize = 1 << 20;
 
 /// One row of `events`.
 pub struct JournalRow<'r> {
@@ -75,9 +75,18 @@ struct Entry {
 impl Page {
     /// Reads rows until the page is full.
     pub(super) fn fill(&mut self, statement: &mut Statement<'_>, values: &[rusqlite::types::Value]) -> Result<(), StoreError> {
+        self.clear();
+        self.add(statement, values)
+    }
+
+    pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.rows.clear();
         self.more = false;
+    }
+
+    /// Reads further rows until the page is full.
+    pub(super) fn add(&mut self, statement: &mut Statement<'_>, values: &[rusqlite::types::Value]) -> Result<(), StoreError> {
         let mut rows = store_errors(statement.query(rusqlite::params_from_iter(values)))?;
         while let Some(row) = store_errors(rows.next())? {
             self.push(row)?;
@@ -186,10 +195,16 @@ impl Page {
 }
 
 /// The columns and the leaf of a row, or what is wrong with it.
-fn read<'r>(row: &'r Row<'_>) -> Result<(Columns<'r>, &'r [u8]), String> {
+pub(super) fn read<'r>(row: &'r Row<'_>) -> Result<(Columns<'r>, &'r [u8]), String> {
     let wrong = |column: &'static str| move |error: rusqlite::types::FromSqlError| format!("column `{column}`: {error}");
     let value = |index: usize| row.get_ref(index).map_err(|error| error.to_string());
-    let text = |index: usize, column| value(index)?.as_str().map_err(wrong(column));
+    // The one that is long is looked through by many bytes at once.
+    let text = |index: usize, column| match value(index)? {
+        rusqlite::types::ValueRef::Text(bytes) => {
+            simdutf8::basic::from_utf8(bytes).or_else(|_| value(index)?.as_str().map_err(wrong(column)))
+        }
+        other => other.as_str().map_err(wrong(column)),
+    };
     let maybe_text = |index: usize, column| value(index)?.as_str_or_null().map_err(wrong(column));
     let integer = |index: usize, column| value(index)?.as_i64().map_err(wrong(column));
     let columns = Columns {

@@ -55,6 +55,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("seccompiler", &["src/capture/exec/"]),
     ("serde_saphyr", &["src/policy/", "src/config/"]),
     ("shuttle", &["src/runtime/sync.rs", "src/channel/"]),
+    ("simdutf8", &["src/capture/import/evtx", "src/encode/stored", "src/journal/sqlite"]),
     ("strsim", &["src/policy/", "src/config/", "src/query/", "src/encode/proto"]),
     ("terminal_size", &["src/cli/"]),
     ("tokio", &["src/capture/proxy/", "src/query/sql", "src/serve/", "src/app/", "src/runtime/", "src/sink/"]),

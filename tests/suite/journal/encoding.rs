@@ -119,7 +119,7 @@ fn any_event() -> impl Strategy<Value = Event> {
             attack: attack.into_iter().map(TechniqueId::new).collect(),
             severity: Severity::from_number(severity).unwrap(),
             payload,
-            imported,
+            imported: imported.map(Into::into),
         },
     )
 }

@@ -14,5 +14,6 @@ mod notes;
 mod opening;
 mod order;
 pub mod rig;
+mod summaries;
 mod tree;
 mod views;

@@ -31,7 +31,7 @@ pub fn full_event(schema: &Schema, place: usize, kind: Kind) -> Event {
         attack: vec![TechniqueId::new("T1552.004"), TechniqueId::new("T1059")],
         severity: Severity::ALL[place % 6],
         payload: Payload::from_json(kind, &payload.to_string()).unwrap(),
-        imported: Some(serde_json::from_value::<ImportOrigin>(part("ImportOrigin")).unwrap()),
+        imported: Some(serde_json::from_value::<ImportOrigin>(part("ImportOrigin")).unwrap().into()),
     }
 }
 

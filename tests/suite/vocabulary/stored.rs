@@ -38,7 +38,9 @@ pub fn read(row: &Value) -> Result<JournaledEvent, String> {
         attack: techniques.map(TechniqueId::new).collect(),
         severity: row["severity"].as_i64().and_then(Severity::from_number).ok_or("no severity")?,
         payload: Payload::from_json(kind, &row["payload"].to_string()).map_err(|error| error.to_string())?,
-        imported: row["payload"].get("imported").map(|origin| serde_json::from_value::<ImportOrigin>(origin.clone()).unwrap()),
+        imported: row["payload"]
+            .get("imported")
+            .map(|origin| serde_json::from_value::<ImportOrigin>(origin.clone()).unwrap().into()),
     };
     Ok(JournaledEvent { seq: row["seq"].as_u64().and_then(Seq::new).ok_or("no seq")?, kind, event })
 }

@@ -152,7 +152,7 @@ pub fn arbitrary(schema: &Schema, kind: Kind) -> impl Strategy<Value = Event> + 
             attack: attack.into_iter().map(TechniqueId::new).collect(),
             severity: Severity::from_number(severity).unwrap(),
             payload: Payload::from_json(kind, &payload.to_string()).unwrap(),
-            imported,
+            imported: imported.map(Into::into),
         },
     )
 }

@@ -202,7 +202,12 @@ impl Reader for EvtxReader {
 fn read_record(record: EvtxRecord<'_>, handles: &mut Handles) -> Result<Content, String> {
     let logged = Timestamp::from_micros(record.timestamp.as_microsecond());
     let rendered = record.into_json_bytes().map_err(|error| innermost(&error))?;
-    let document: Document<'_> = serde_json::from_slice(&rendered.data).map_err(|error| error.to_string())?;
+    // Looked through once as a whole, and not string by string.
+    let document: Document<'_> = match simdutf8::basic::from_utf8(&rendered.data) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(&rendered.data),
+    }
+    .map_err(|error| error.to_string())?;
     let system = document.event.system;
     let fields = document.event.data.unwrap_or_default().0;
     let header = Header {

@@ -1,5 +1,7 @@
 //! A line of `agentsh events --format jsonl` back into an event: the inverse of `encode::json`.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -69,7 +71,7 @@ fn parse(line: &[u8]) -> Result<(Option<Seq>, Event), LineError> {
         cause: line.cause,
         actor: line.actor,
         sensor: line.sensor,
-        imported: line.imported,
+        imported: line.imported.map(Into::into),
         attack: line.attack,
         severity: serde_json::from_value(line.severity).unwrap_or(Severity::Informational),
         payload,
@@ -99,7 +101,7 @@ pub(super) fn read(bytes: &[u8], host: &mut String) -> Result<Content, LineError
     if !is_taken(kind) {
         return Ok(Content::Unmapped(kind.as_str().into()));
     }
-    let imported = event.imported.unwrap_or_default();
+    let imported = event.imported.map(Arc::unwrap_or_clone).unwrap_or_default();
     let own = Own {
         id: event.id,
         cause: event.cause,
