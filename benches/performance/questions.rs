@@ -95,8 +95,8 @@ fn limits() -> Limits {
 
 /// How many rows the answer has.
 fn count(engine: &Engine, sql: &str) -> u64 {
-    let mut answer = engine.handle().block_on(engine.query(sql, limits())).unwrap_or_else(|error| panic!("{sql}: {error}"));
-    while answer.wait(engine.handle()).unwrap_or_else(|error| panic!("{sql}: {error}")).is_some() {}
+    let mut answer = engine.handle().block_on(engine.query(sql, limits())).unwrap();
+    while answer.wait(engine.handle()).unwrap().is_some() {}
     answer.rows()
 }
 
