@@ -19,7 +19,7 @@ pub fn run(folder: &Path) -> String {
     let mut text = String::from(
         "Events/s from `EventChannel::publish` of typed events (encoding, intake, SHA-256 leaf and tree, SQLite) until the last one is \
          committed, one producer. Raw SQLite: a loop that binds the same 15 columns, ready-made, into the same table with the same three \
-         indexes in the same mode (WAL, `synchronous = NORMAL`), one connection. Both commit after at most so many rows \
+         indexes and pages in the same mode (WAL, `synchronous = NORMAL`), one connection. Both commit after at most so many rows \
          (`journal.commit_events`; 10,000 is the default). Half of the events are `file_open`, half `file_close`.\n\n\
          | events in a commit | agentsh, events/s | raw SQLite, rows/s | ratio (median of pairs) |\n|---|---|---|---|\n",
     );
@@ -70,6 +70,7 @@ fn sqlite(folder: &Path, size: usize, events: &[Event]) -> f64 {
     }
     let rows: Vec<Columns<'_>> = frames.iter().map(|frame| Columns::parse(frame).unwrap().0).collect();
     let connection = Connection::open(&file).unwrap();
+    connection.execute_batch("PRAGMA page_size = 8192").unwrap();
     connection.execute_batch(include_str!("../../migrations/0001_journal.sql")).unwrap();
     connection
         .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 2000;")
