@@ -28,6 +28,7 @@ install_python polars polars
 install_python chdb chdb
 install_python moto 'moto[s3,server]'
 install_python jsonschema jsonschema
+install_python schemathesis schemathesis
 
 # name of the program, then of the package
 install_program() {

@@ -22,9 +22,9 @@ pub use matcher::Matcher;
 pub use reader::{Reader, SessionError, Verdict};
 pub use sinks::{DeadLetter, SinkStatus};
 pub use status::{Accounts, CheckpointStatus, IntakeStatus, JournalStatus, SessionCounts, status};
-pub use time::{TimeError, parse_time};
+pub use time::{TimeError, parse_time, parse_time_utc};
 pub use words::{UnknownWord, decision, family, kind};
 
 pub use crate::journal::{
-    DataDir, Finding, Follower, JournalError, JournalRow, NoteError, PublicKey, StoreError, Verification, verify,
+    DataDir, Finding, Follower, JournalError, JournalRow, NoteError, PublicKey, SensorRow, StoreError, Verification, verify,
 };

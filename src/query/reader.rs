@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::filter::Filter;
 use super::sinks::{DeadLetter, SinkStatus, sinks};
 use crate::event::{Decision, Event, EventId, JournaledEvent, Kind, Payload, SessionId};
-use crate::journal::{CheckpointRow, Condition, DataDir, JournalError, JournalRow, ReaderStore, StoreError};
+use crate::journal::{CheckpointRow, Condition, DataDir, JournalError, JournalRow, ReaderStore, SensorRow, StoreError};
 
 /// Names of sessions that an error lists.
 const NAMED: usize = 5;
@@ -125,6 +125,28 @@ impl Reader {
     /// What the journal says.
     pub fn checkpoints(&self) -> Result<Vec<CheckpointRow>, StoreError> {
         self.store.checkpoints()
+    }
+
+    /// As [`Reader::rows`], before `before` and the newest first.
+    ///
+    /// # Errors
+    /// What the journal or `each` says.
+    pub fn rows_newest_first<E: From<StoreError>>(
+        &self,
+        after: u64,
+        before: u64,
+        conditions: &[Condition],
+        each: impl FnMut(&JournalRow<'_>) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
+        self.store.rows_newest_first(after, before, conditions, each)
+    }
+
+    /// How far the events of every sensor are in the journal, by name.
+    ///
+    /// # Errors
+    /// What the journal says.
+    pub fn sensors(&self) -> Result<Vec<SensorRow>, StoreError> {
+        self.store.sensors()
     }
 
     /// How every sink stands.

@@ -32,6 +32,14 @@ pub fn parse_time(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timesta
     local(word, &now).map(|zoned| Timestamp::from_micros(zoned.timestamp().as_microsecond())).ok_or_else(error)
 }
 
+/// As [`parse_time`], where no place is known whose days are meant: those of UTC.
+///
+/// # Errors
+/// [`TimeError`].
+pub fn parse_time_utc(text: &str, now: Timestamp) -> Result<Timestamp, TimeError> {
+    parse_time(text, now, &TimeZone::UTC)
+}
+
 fn local(word: &str, now: &Zoned) -> Option<Zoned> {
     let midnight = || now.start_of_day().ok();
     match word.to_lowercase().as_str() {

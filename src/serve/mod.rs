@@ -8,6 +8,7 @@ mod config;
 pub mod grpc;
 pub mod http;
 mod listen;
+pub mod policies;
 pub mod sessions;
 pub mod stream;
 mod trace;

@@ -24,8 +24,9 @@ use crate::runtime::clock;
 use crate::runtime::metrics::metrics;
 use crate::serve::auth::Keys;
 use crate::serve::grpc::{EventsApi, Exec, GrpcServer, IngestApi, PoliciesApi, PolicyFolder, Services, SessionCalls};
+use crate::serve::http::events::event_routes;
 use crate::serve::http::sessions::session_routes;
-use crate::serve::http::{HttpServer, HttpState, NotReady};
+use crate::serve::http::{HttpServer, HttpState, NotReady, policy_routes, sensor_routes};
 use crate::serve::sessions::SessionStore;
 use crate::serve::stream::{Limits, Streams};
 use crate::serve::{Admission, SessionGuard};
@@ -80,8 +81,11 @@ pub(super) async fn build(config: &Config, environment: &Environment, journal: &
     // What is served.
     let streams = Streams::start(journal.data_dir(), Limits::default())?;
     let ingest = IngestApi::new(Arc::clone(journal), Arc::clone(&policy), config.server.grpc.ingest_window);
+    let journal_dir = journal.data_dir();
+    let pages = event_routes(Arc::clone(&streams), journal_dir.clone()).merge(sensor_routes(journal_dir.clone()));
     let events = EventsApi::new(Arc::clone(&streams), Arc::new(ingest.clone()));
     let folder = PolicyFolder { dir: config.policies.dir.clone(), default: config.policies.default.clone(), variables };
+    let pages = pages.merge(policy_routes(folder.clone()));
     let sessions = Arc::new(Sessions::start(Arc::clone(journal), config, environment, PROGRAM)?);
     let store: Arc<dyn SessionStore> = sessions.clone();
     let services = Services::new(&config.server.grpc)
@@ -92,7 +96,7 @@ pub(super) async fn build(config: &Config, environment: &Environment, journal: &
 
     // Where it is served.
     let draining = Arc::new(AtomicBool::new(false));
-    let state = http_state(journal, &draining).admitting(admission.clone()).with_routes(session_routes(store));
+    let state = http_state(journal, &draining).admitting(admission.clone()).with_routes(session_routes(store)).with_routes(pages);
     let http = HttpServer::start(&config.server.http, state).await?;
     let grpc = if config.server.grpc.enabled {
         announce(journal, &policy);

@@ -6,6 +6,7 @@ use prost::{DecodeError, Message};
 
 use super::error::EncodeError;
 use super::mask::Mask;
+use super::messages::{SubscribeResponse, subscribe_response};
 use super::put::{put_bytes, put_event, put_number, put_varint, varint_len};
 use crate::encode::stored::Columns;
 
@@ -26,6 +27,14 @@ impl EncodedResponse {
     #[must_use]
     pub fn of(message: &impl Message) -> Self {
         Self(message.encode_to_vec().into())
+    }
+
+    /// What it says, read as an answer of `Subscribe`.
+    ///
+    /// # Errors
+    /// When it is no such answer.
+    pub fn message(&self) -> Result<Option<subscribe_response::Message>, DecodeError> {
+        SubscribeResponse::decode(self.0.clone()).map(|response| response.message)
     }
 }
 

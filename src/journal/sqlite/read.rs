@@ -174,6 +174,36 @@ impl ReaderStore {
         Ok(count)
     }
 
+    /// Calls `each` for the rows behind `after` and before `before` that meet the conditions, the newest first.
+    ///
+    /// # Errors
+    /// What SQLite or `each` says.
+    pub fn rows_newest_first<E: From<StoreError>>(
+        &self,
+        after: u64,
+        before: u64,
+        conditions: &[Condition],
+        mut each: impl FnMut(&JournalRow<'_>) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
+        let mut page = Page::default();
+        let mut through = before.saturating_sub(1);
+        loop {
+            let (mut sql, values) = select(COLUMNS, after, through, conditions);
+            sql.push_str(" ORDER BY seq DESC");
+            let mut statement = store_errors(self.connection.prepare_cached(&sql))?;
+            page.fill(&mut statement, &values)?;
+            for row in page.iter() {
+                if each(&row?)?.is_break() {
+                    return Ok(());
+                }
+            }
+            match page.last_seq() {
+                Some(last) if page.more => through = last.saturating_sub(1),
+                _ => return Ok(()),
+            }
+        }
+    }
+
     /// Fills `page` with the next rows behind `after`, at most `most` of them and about 1 MiB. An empty page means that there is
     /// nothing yet.
     ///

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::append::Transaction;
 use super::connection::store_errors;
@@ -108,15 +108,18 @@ impl ReaderStore {
     /// What SQLite says.
     pub fn sensor(&self, name: &str) -> Result<Option<SensorRow>, StoreError> {
         let sql = "SELECT name, sequence, seq, time_us, events FROM sensors WHERE name = ?1";
-        let row = self.connection.query_row(sql, [name], |row| {
-            Ok(SensorRow {
-                name: row.get(0)?,
-                sequence: row.get(1)?,
-                seq: row.get(2)?,
-                time_us: row.get(3)?,
-                events: row.get(4)?,
-            })
-        });
-        store_errors(row.optional())
+        store_errors(self.connection.query_row(sql, [name], sensor_row).optional())
     }
+
+    /// How far the events of every sensor are in the journal, by name.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn sensors(&self) -> Result<Vec<SensorRow>, StoreError> {
+        self.list("SELECT name, sequence, seq, time_us, events FROM sensors ORDER BY name", sensor_row)
+    }
+}
+
+fn sensor_row(row: &Row<'_>) -> rusqlite::Result<SensorRow> {
+    Ok(SensorRow { name: row.get(0)?, sequence: row.get(1)?, seq: row.get(2)?, time_us: row.get(3)?, events: row.get(4)? })
 }

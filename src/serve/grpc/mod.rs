@@ -29,13 +29,14 @@ mod clients {
     include!(concat!(env!("OUT_DIR"), "/clients/agentsh.v1.rs"));
 }
 
+pub use crate::serve::policies::PolicyFolder;
 pub use client::GrpcClient;
 pub use clients::*;
 pub use config::{ClientConfig, ClientTlsConfig, GrpcConfig, TlsConfig};
 pub use events::{EventsApi, JOURNAL_HEAD, READ_ON_AFTER};
 pub use generated::*;
 pub use ingest::IngestApi;
-pub use policies::{PoliciesApi, PolicyFolder};
+pub use policies::PoliciesApi;
 pub use seam::{BoxFuture, BoxStream, Caller, IngestHandler, NoIngest};
 pub use server::{GrpcError, GrpcServer, IsServing};
 pub use services::Services;

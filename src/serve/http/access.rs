@@ -3,15 +3,15 @@
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::Response;
-use serde_json::json;
+use axum::response::{IntoResponse as _, Response};
 
 use super::connection::ClientAddr;
-use super::routes::{answer, unknown_path};
+use super::problem::Problem;
+use super::routes::unknown_path;
 use super::state::HttpState;
 use crate::runtime::clock;
 use crate::runtime::metrics::metrics;
-use crate::serve::auth::{Credentials, Peer, Unauthorized, route_access};
+use crate::serve::auth::{Credentials, Peer, route_access};
 use crate::serve::listen::names_loopback;
 
 /// Lets a request through with its `Identity` in the extensions, or answers it.
@@ -24,10 +24,8 @@ pub(super) async fn admit(
     let keys = &state.admission.keys;
     // With keys a page of another name learns nothing, since a browser does not have one.
     if !keys.are_required() && !is_addressed_locally(request.headers()) {
-        return answer(
-            StatusCode::MISDIRECTED_REQUEST,
-            &json!({"error": "the Host header must be localhost or a loopback address"}),
-        );
+        let reason = "the Host header must be localhost or a loopback address";
+        return Problem::new(StatusCode::MISDIRECTED_REQUEST, reason).into_response();
     }
     let Some(access) = route_access(request.method().as_str(), request.uri().path()) else { return unknown_path().await };
     let peer = Peer { addr, certificate: Vec::new() };
@@ -40,17 +38,8 @@ pub(super) async fn admit(
         Err(refused) => {
             metrics().calls_refused.of("http").add(1);
             tracing::info!(peer = %addr, path = request.uri().path(), reason = %refused, "a call was refused");
-            answer(status(&refused), &json!({"error": refused.to_string()}))
+            Problem::from(&refused).into_response()
         }
-    }
-}
-
-const fn status(refused: &Unauthorized) -> StatusCode {
-    match refused {
-        Unauthorized::NoKey | Unauthorized::UnknownKey | Unauthorized::UnknownCertificate | Unauthorized::Expired { .. } => {
-            StatusCode::UNAUTHORIZED
-        }
-        Unauthorized::WrongRole { .. } => StatusCode::FORBIDDEN,
     }
 }
 

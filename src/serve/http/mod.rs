@@ -1,12 +1,21 @@
-//! The HTTP service: whether the recorder lives, whether it is ready, its metrics, and the sessions.
+//! The HTTP service: events as pages, streams and live; sessions, policies and sensors; health and metrics; and the document of it all.
 //!
 //! Bounds: 256 connections at once, further ones wait in the kernel's backlog; a connection on which nothing moves for 60 s is
 //! closed.
 
+mod accept;
 mod access;
 mod config;
 mod connection;
+mod document;
+mod etag;
+pub mod events;
+mod health;
+mod parameters;
+mod policies;
+mod problem;
 mod routes;
+mod sensors;
 mod server;
 pub mod sessions;
 mod state;
@@ -14,5 +23,8 @@ mod trace;
 
 pub use crate::serve::listen::NotLoopback;
 pub use config::HttpConfig;
+pub use policies::policy_routes;
+pub use problem::{PROBLEM_TYPE, Position, Problem};
+pub use sensors::sensor_routes;
 pub use server::{HttpServer, ServeError, Shutdown};
 pub use state::{HttpState, NotReady};

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use serde::Serialize;
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::runtime::metrics::metrics;
 use crate::serve::listen::Admission;
 
 /// One reason why the recorder cannot do its work now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct NotReady {
     /// The part that it is about, such as `journal`.
     pub part: String,
@@ -23,7 +23,7 @@ pub struct HttpState {
     readiness: Arc<dyn Fn() -> Vec<NotReady> + Send + Sync>,
     metrics: Arc<dyn Fn() -> String + Send + Sync>,
     pub(super) admission: Admission,
-    pub(super) routes: Router,
+    pub(super) routes: OpenApiRouter,
 }
 
 impl HttpState {
@@ -35,7 +35,7 @@ impl HttpState {
             readiness: Arc::new(readiness),
             metrics: Arc::new(|| metrics().text()),
             admission: Admission::local(),
-            routes: Router::new(),
+            routes: OpenApiRouter::default(),
         }
     }
 
@@ -52,10 +52,11 @@ impl HttpState {
         Self { admission, ..self }
     }
 
-    /// The same, with further routes. Each must stand in [`crate::serve::auth::ROUTES`]: what does not is never answered. A handler
+    /// The same, with further routes. Each must stand in [`crate::serve::auth::ROUTES`]: what does not is never answered. They say of themselves what stands in the OpenAPI
+    /// document. A handler
     /// finds who calls as an `Identity` in the request's extensions.
     #[must_use]
-    pub fn with_routes(self, routes: Router) -> Self {
+    pub fn with_routes(self, routes: OpenApiRouter) -> Self {
         Self { routes: self.routes.merge(routes), ..self }
     }
 

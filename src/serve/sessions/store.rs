@@ -49,7 +49,7 @@ pub fn millis_of_timeout(timeout: Option<Duration>) -> u64 {
 }
 
 /// Whether a session goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SessionState {
     /// It has no end on record.
@@ -59,7 +59,7 @@ pub enum SessionState {
 }
 
 /// A session: what the journal says of it, and what runs in it now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SessionInfo {
     /// Its id.
     pub id: String,
@@ -99,7 +99,7 @@ pub struct SessionInfo {
 }
 
 /// A command that runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CommandInfo {
     /// Its id.
     pub id: String,
@@ -123,7 +123,7 @@ pub struct WhichSessions {
 }
 
 /// Some sessions, and where the next page begins.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SessionPage {
     /// Newest first.
     pub sessions: Vec<SessionInfo>,

@@ -70,7 +70,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tracing_opentelemetry", &["src/app/"]),
     ("tracing_subscriber", &["src/app/", "src/cli/"]),
     ("unicode_width", &["src/cli/"]),
-    ("utoipa", &["src/serve/http"]),
+    ("utoipa", &["src/serve/http", "src/serve/sessions"]),
     ("utoipa_axum", &["src/serve/http"]),
     ("uuid", &["src/event/", "src/runtime/"]),
     ("vt100", &["src/replay", "src/cli/replay"]),

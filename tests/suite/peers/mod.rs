@@ -12,6 +12,7 @@ mod prometheus;
 mod s3;
 mod s3_parts;
 pub mod s3_server;
+mod schemathesis;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,29 +1,19 @@
 //! What a request may look like, and how a refusal is answered.
 
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use serde::de::DeserializeOwned;
-use serde_json::json;
 
 use crate::event::trace::TraceParent;
-use crate::serve::http::routes::answer;
+use crate::serve::http::problem::{Position, Problem};
 use crate::serve::sessions::SessionError;
 
-/// The one place where a reason becomes a status.
 pub(super) fn refused(error: &SessionError) -> Response {
-    let status = match error {
-        SessionError::Unknown { .. } | SessionError::UnknownCommand { .. } => StatusCode::NOT_FOUND,
-        SessionError::Ambiguous { .. } | SessionError::Invalid { .. } => StatusCode::BAD_REQUEST,
-        SessionError::Ended { .. } | SessionError::Elsewhere { .. } => StatusCode::CONFLICT,
-        SessionError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-        SessionError::ShuttingDown | SessionError::JournalCannotWrite { .. } => StatusCode::SERVICE_UNAVAILABLE,
-        SessionError::Failed { .. } => StatusCode::INTERNAL_SERVER_ERROR,
-    };
-    problem(status, &error.to_string())
+    Problem::from(error).into_response()
 }
 
 pub(super) fn problem(status: StatusCode, reason: &str) -> Response {
-    answer(status, &json!({ "error": reason }))
+    Problem::new(status, reason).into_response()
 }
 
 /// The media type of a request's body, without its parameters, in lower case.
@@ -39,7 +29,11 @@ pub(super) fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Res
         let reason = "the body must be JSON, and the header `Content-Type: application/json` say so";
         return Err(problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
     }
-    serde_json::from_slice(body).map_err(|error| problem(StatusCode::BAD_REQUEST, &format!("the body: {error}")))
+    serde_json::from_slice(body).map_err(|error| {
+        let place = |number: usize| u32::try_from(number.max(1)).unwrap_or(u32::MAX);
+        let position = Position { line: place(error.line()), column: place(error.column()) };
+        Problem::new(StatusCode::BAD_REQUEST, format_args!("the body: {error}")).at(position).into_response()
+    })
 }
 
 /// The caller's position in a distributed trace. A header that is malformed counts as none (W3C Trace Context §4.3).

@@ -10,7 +10,7 @@ use crate::event::OsText;
 use crate::serve::sessions::{NewSession, StartCommand, timeout_of_millis};
 
 /// `POST /api/v1/sessions`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NewSessionBody {
     /// The directory that is watched, from the root of the server's file system.
@@ -44,7 +44,7 @@ impl NewSessionBody {
 }
 
 /// Text, or bytes that are none.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(untagged)]
 pub enum Piece {
     /// As it is.
@@ -79,7 +79,7 @@ impl From<&OsText> for Piece {
 }
 
 /// `POST /api/v1/sessions/{id}/exec`, and what `start` of the framed form holds.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExecBody {
     /// The program and its arguments.
@@ -133,7 +133,7 @@ impl ExecBody {
 }
 
 /// `POST /api/v1/sessions/{id}/signal`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignalBody {
     /// Number of the signal on Linux.

@@ -113,7 +113,7 @@ impl HttpClient {
             return Ok(answer);
         }
         let text = answer.text()?;
-        let error = serde_json::from_slice::<Value>(&text).ok().and_then(|body| Some(body.get("error")?.as_str()?.to_owned()));
+        let error = serde_json::from_slice::<Value>(&text).ok().and_then(|body| Some(body.get("detail")?.as_str()?.to_owned()));
         Err(match error {
             Some(reason) => ClientError::Refused { reason },
             None => self.strange(&format!("it answers with status {status}")),

@@ -21,6 +21,7 @@ use super::plain;
 use super::response::frame;
 use super::routes::Store;
 use crate::serve::http::connection::ClientAddr;
+use crate::serve::http::problem::Problem;
 use crate::serve::sessions::{Attended, Input, StartCommand, begin};
 
 /// How long a framed request may take to say what to start.
@@ -29,6 +30,28 @@ const FIRST_FRAME: Duration = Duration::from_secs(10);
 /// Bytes of a plain request, its standard input included.
 const LARGEST_BODY: usize = 16 << 20;
 
+/// Runs a command in a session. The body is JSON, or frames of `application/vnd.agentsh.exec.v1` both ways.
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/exec", tag = "sessions", params(("id" = String, Path, description = "The session.")),
+    request_body(content(
+        (ExecBody = "application/json"),
+        (String = "application/vnd.agentsh.exec.v1"),
+    )),
+    responses(
+    (status = 200, description = "What the command said: one object, a line for each piece, or frames.", content(
+        (Object = "application/json"),
+        (String = "application/x-ndjson"),
+        (String = "application/vnd.agentsh.exec.v1"),
+    )),
+    (status = 400, description = "Something in the body cannot be.", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "There is no such session.", body = Problem, content_type = "application/problem+json"),
+    (status = 408, description = "The first frame did not come.", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "It has ended, or another recorder has it.", body = Problem, content_type = "application/problem+json"),
+    (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
+    (status = 415, description = "The body is of another type.", body = Problem, content_type = "application/problem+json"),
+    (status = 429, description = "There are too many commands.", body = Problem, content_type = "application/problem+json"),
+    (status = 500, description = "It cannot be set up.", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "The server shuts down, or the journal cannot write.", body = Problem, content_type = "application/problem+json"),
+))]
 pub(super) async fn exec(
     State(store): State<Store>,
     Path(id): Path<String>,

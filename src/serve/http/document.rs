@@ -1,0 +1,96 @@
+//! The OpenAPI document: what the routes say of themselves, what the table of roles says of them, and the schema of an event.
+
+use serde_json::{Map, Value, json};
+use utoipa::openapi::OpenApi;
+
+use crate::event::json_schema;
+use crate::serve::auth::{Access, ROUTES};
+
+/// The document as it is served.
+pub(super) fn document(routes: &OpenApi) -> Value {
+    let mut document = serde_json::to_value(routes).unwrap_or_default();
+    if let Some(root) = document.as_object_mut() {
+        root.insert("info".to_owned(), info());
+    }
+    for (method, path, access) in ROUTES {
+        let operation = document.get_mut("paths").and_then(|paths| paths.get_mut(*path));
+        let operation = operation.and_then(|path| path.get_mut(method.to_ascii_lowercase()));
+        if let Some(operation) = operation.and_then(Value::as_object_mut) {
+            admission(operation, *access);
+        }
+    }
+    let components = document.as_object_mut().map(|root| root.entry("components").or_insert_with(|| json!({})));
+    if let Some(components) = components.and_then(Value::as_object_mut) {
+        components.insert("securitySchemes".to_owned(), schemes());
+        let schemas = components.entry("schemas").or_insert_with(|| json!({}));
+        if let Some(schemas) = schemas.as_object_mut() {
+            add_event(schemas);
+        }
+    }
+    document
+}
+
+fn info() -> Value {
+    json!({
+        "title": "agentsh",
+        "version": env!("CARGO_PKG_VERSION"),
+        "description": "What an agentsh server recorded, and the sessions that it records. Times are microseconds since 1970, UTC.",
+        "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    })
+}
+
+fn schemes() -> Value {
+    json!({"key": {"type": "apiKey", "in": "header", "name": "x-api-key", "description": "A key that `agentsh keys create` made."}})
+}
+
+/// What stands in front of every route may answer too.
+fn admission(operation: &mut Map<String, Value>, access: Access) {
+    let problem = |description: &str| json!({"description": description, "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}});
+    let answers = operation.entry("responses").or_insert_with(|| json!({}));
+    let Some(answers) = answers.as_object_mut() else { return };
+    let mut add = |status: &str, description: &str| {
+        answers.entry(status).or_insert_with(|| problem(description));
+    };
+    add("421", "Without keys: the Host header does not name this machine.");
+    if access == Access::Public {
+        return;
+    }
+    add("401", "A key is needed, or the one that was shown is not good.");
+    if let Some(roles) = access.roles() {
+        add("403", "The key has another role.");
+        operation.insert("security".to_owned(), json!([{"key": []}, {}]));
+        operation.insert("x-agentsh-roles".to_owned(), json!(format!("{roles}, admin").split(", ").collect::<Vec<_>>()));
+    }
+}
+
+/// The schema of an event stands where the types' own generator puts it; its definitions become components.
+fn add_event(schemas: &mut Map<String, Value>) {
+    let mut event: Value = serde_json::from_str(&json_schema()).unwrap_or_default();
+    let definitions = event.as_object_mut().and_then(|root| {
+        root.remove("$schema");
+        root.remove("$defs")
+    });
+    repoint(&mut event);
+    schemas.insert("Event".to_owned(), event);
+    for (name, mut definition) in definitions.as_ref().and_then(Value::as_object).cloned().unwrap_or_default() {
+        repoint(&mut definition);
+        schemas.insert(format!("Event.{name}"), definition);
+    }
+}
+
+fn repoint(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                match member {
+                    Value::String(text) if name == "$ref" => {
+                        *text = text.replace("#/$defs/", "#/components/schemas/Event.");
+                    }
+                    other => repoint(other),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(repoint),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}

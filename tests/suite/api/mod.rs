@@ -1,0 +1,9 @@
+//! Tests: the HTTP API: its document, events in all forms, refusals, roles, and what may be kept or compressed.
+
+mod document;
+mod live;
+mod pages;
+mod requests;
+pub mod rig;
+mod roles;
+mod streams;
