@@ -13,6 +13,7 @@ use super::keys::KeysCommand;
 use super::policy::PolicyCommand;
 use super::query::QueryArgs;
 use super::replay::ReplayArgs;
+use super::report::ReportArgs;
 use super::session::SessionCommand;
 use super::sinks::SinksCommand;
 use super::tell::{FilesArgs, TreeArgs, WhyArgs};
@@ -49,6 +50,8 @@ pub(super) enum Command {
     Why(WhyArgs),
     /// Play a session again, event by event with its recorded terminal; or tell two sessions apart
     Replay(ReplayArgs),
+    /// What a session was, over all of its events: text, Markdown, HTML or JSON
+    Report(ReportArgs),
     /// Ask in SQL, over the journal and its Parquet files
     Query(Box<QueryArgs>),
     /// Put evidence of other systems into the journal: Windows, macOS, auditd, JSON lines

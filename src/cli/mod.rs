@@ -18,6 +18,7 @@ pub mod output;
 pub mod policy;
 mod query;
 pub mod replay;
+pub mod report;
 mod run;
 mod server;
 mod session;

@@ -34,6 +34,7 @@ mod readers;
 mod redaction;
 mod registry;
 mod replay;
+mod report;
 
 mod run;
 mod server;
