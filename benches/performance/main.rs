@@ -1,6 +1,6 @@
 //! `make bench`: measures and writes `docs/performance.md`. Peers run the same work in the same run, interleaved; medians count.
 //!
-//! Arguments: names of sections to run (`journal gate registry start memory lake import otlp sinks streams live wire detect quality verify first_row`), all if none. `BENCH_DIR` is
+//! Arguments: names of sections to run (`journal gate registry start memory lake import otlp sinks streams live wire detect questions quality verify first_row`), all if none. `BENCH_DIR` is
 //! where journals are made
 //! (default: the target folder), so that another disk can be measured.
 #![allow(
@@ -26,6 +26,7 @@ mod load;
 mod memory;
 mod otlp;
 mod quality;
+mod questions;
 mod raw_stream;
 mod reading;
 mod registry;
@@ -50,7 +51,7 @@ fn main() {
         std::env::var_os("BENCH_DIR").map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench"), PathBuf::from);
     std::fs::create_dir_all(&folder).unwrap();
     let mut report = report::Report::load();
-    let sections: [(&str, Section); 16] = [
+    let sections: [(&str, Section); 17] = [
         ("journal", journal::run),
         ("gate", gate::run),
         ("registry", registry::run_section),
@@ -64,6 +65,7 @@ fn main() {
         ("live", live::run),
         ("wire", wire::run),
         ("detect", detect::run),
+        ("questions", questions::run),
         ("quality", quality::run),
         ("verify", reading::verify),
         ("first_row", reading::first_rows),

@@ -4,6 +4,7 @@
 //! ends the command, the mount is gone and the journal closed before `run` returns. Never: a rule about events, files or storage of
 //! its own.
 
+pub mod attack;
 mod connect;
 pub mod dead_letters;
 pub mod demo;

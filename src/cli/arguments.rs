@@ -12,6 +12,7 @@ use super::journal::JournalCommand;
 use super::keys::KeysCommand;
 use super::policy::PolicyCommand;
 use super::query::QueryArgs;
+use super::report::ReportArgs;
 use super::session::SessionCommand;
 use super::sinks::SinksCommand;
 use super::tell::{FilesArgs, TreeArgs, WhyArgs};
@@ -46,6 +47,8 @@ pub(super) enum Command {
     Files(FilesArgs),
     /// Which processes led to a file's being as it is
     Why(WhyArgs),
+    /// What a session was, over all of its events: text, Markdown, HTML or JSON
+    Report(ReportArgs),
     /// Ask in SQL, over the journal and its Parquet files
     Query(Box<QueryArgs>),
     /// Put evidence of other systems into the journal: Windows, macOS, auditd, JSON lines

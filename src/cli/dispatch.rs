@@ -9,7 +9,7 @@ use clap::Parser as _;
 use super::arguments::{Arguments, Command};
 use super::output::{FAILED, on_standard_output};
 use super::{
-    demo, detect, doctor, events, exec, import, journal, keys, policy, query, run, server, session, sinks, tell, verify,
+    demo, detect, doctor, events, exec, import, journal, keys, policy, query, report, run, server, session, sinks, tell, verify,
 };
 use crate::app::{self, BlockedSignals, launch};
 use crate::config::{Config, Environment, PolicyChoice};
@@ -75,6 +75,7 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Tree(arguments) => on_standard_output(no_color, |out| tell::tree(&arguments, &data_dir, out)),
         Command::Files(arguments) => on_standard_output(no_color, |out| tell::files(&arguments, &data_dir, out)),
         Command::Why(arguments) => on_standard_output(no_color, |out| tell::why(&arguments, &data_dir, out)),
+        Command::Report(arguments) => on_standard_output(no_color, |out| report::run(&arguments, &data_dir, out)),
         Command::Query(arguments) => on_standard_output(no_color, |out| query::run(&arguments, &config, &data_dir, out)),
         Command::Import(arguments) => on_standard_output(no_color, |out| import::run(arguments, &config, &environment, out)),
         Command::Verify(arguments) => on_standard_output(no_color, |out| verify::run(&arguments, &data_dir, out)),

@@ -17,6 +17,7 @@ pub mod keys;
 pub mod output;
 pub mod policy;
 mod query;
+pub mod report;
 mod run;
 mod server;
 mod session;

@@ -8,6 +8,7 @@ mod filter;
 mod glob;
 mod matcher;
 mod reader;
+pub mod report;
 pub mod session;
 mod sinks;
 pub mod sql;

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::filter::Filter;
 use super::sinks::{DeadLetter, SinkStatus, sinks};
 use crate::event::{Decision, Event, EventId, JournaledEvent, Kind, Payload, SessionId};
-use crate::journal::{Condition, DataDir, JournalError, JournalRow, ReaderStore, SensorRow, StoreError};
+use crate::journal::{CheckpointRow, Condition, DataDir, JournalError, JournalRow, ReaderStore, SensorRow, StoreError};
 
 /// Names of sessions that an error lists.
 const NAMED: usize = 5;
@@ -117,6 +117,14 @@ impl Reader {
         each: impl FnMut(&JournalRow<'_>) -> Result<ControlFlow<()>, E>,
     ) -> Result<u64, E> {
         self.store.rows(after, conditions, None, each)
+    }
+
+    /// The checkpoints, by size.
+    ///
+    /// # Errors
+    /// What the journal says.
+    pub fn checkpoints(&self) -> Result<Vec<CheckpointRow>, StoreError> {
+        self.store.checkpoints()
     }
 
     /// As [`Reader::rows`], before `before` and the newest first.

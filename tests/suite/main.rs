@@ -33,6 +33,7 @@ mod proxy;
 mod readers;
 mod redaction;
 mod registry;
+mod report;
 
 mod run;
 mod server;

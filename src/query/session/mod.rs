@@ -12,7 +12,7 @@ mod why;
 
 pub use changes::{Change, ChangeKind, Changes, FileChanges};
 pub use error::StoryError;
-pub use read::{changes, tree, why};
+pub use read::{changes, tree, undone, why};
 pub use tree::{Ancestor, Detected, Exit, Process, ProcessTree, Run, Tree};
 pub use undone::Undone;
 pub use why::{Touch, Why};

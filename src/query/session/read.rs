@@ -30,7 +30,7 @@ pub fn tree(reader: &Reader, session: &str) -> Result<Tree, StoryError> {
 /// # Errors
 /// [`StoryError`].
 pub fn changes(reader: &Reader, session: &str) -> Result<Changes, StoryError> {
-    let mut files = FileChanges::new(undone(reader.store(), session)?);
+    let mut files = FileChanges::new(undone(reader, session)?);
     each(reader.store(), session, &kinds_of(Family::File), |event| files.take(event))?;
     Ok(files.finish())
 }
@@ -47,7 +47,7 @@ pub fn why(reader: &Reader, session: Option<&str>, path: &OsText) -> Result<Vec<
     };
     let mut touches = Vec::new();
     for session in sessions {
-        let undone = undone(store, &session)?;
+        let undone = undone(reader, &session)?;
         let mut why = Why::default();
         each(store, &session, &[Kind::FileRename, Kind::FileLink], |event| why.rename(event, &undone))?;
         why.about(path);
@@ -82,9 +82,13 @@ fn sessions_with(store: &ReaderStore, path: &OsText) -> Result<Vec<String>, Stor
     Ok(sessions.into_iter().collect())
 }
 
-fn undone(store: &ReaderStore, session: &str) -> Result<Undone, StoryError> {
+/// The operations of a session that did not happen, by its full name.
+///
+/// # Errors
+/// [`StoryError`].
+pub fn undone(reader: &Reader, session: &str) -> Result<Undone, StoryError> {
     let mut undone = Undone::default();
-    each(store, session, &UNDOING, |event| undone.take(&event.event))?;
+    each(reader.store(), session, &UNDOING, |event| undone.take(&event.event))?;
     Ok(undone)
 }
 

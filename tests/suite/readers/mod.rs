@@ -9,4 +9,4 @@ mod formats;
 mod status;
 mod table;
 mod times;
-mod verification;
+pub mod verification;
