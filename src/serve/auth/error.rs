@@ -25,6 +25,14 @@ pub enum Unauthorized {
         /// Name of the key.
         name: String,
     },
+    /// The cookie is none of the server's, or no longer.
+    #[error("you are signed out: sign in again")]
+    SignedOut,
+    /// A web page of another origin may have made the browser ask.
+    #[error(
+        "a request that changes something and is let in by a cookie must say `x-agentsh-request: 1` or come from a page of this server"
+    )]
+    Forged,
     /// The key is for something else.
     #[error("`{name}` has the role {has}, and this takes {needed}")]
     WrongRole {

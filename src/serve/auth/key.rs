@@ -56,9 +56,22 @@ impl ApiKey {
     pub fn digest(&self) -> String {
         hex(&Sha256::digest(self.secret.as_bytes()))
     }
+
+    /// What proves that somebody had it.
+    #[must_use]
+    pub fn proof(&self) -> KeyProof {
+        KeyProof { id: self.id.clone(), digest: self.digest() }
+    }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// That somebody showed a key: enough to find its entry again, not enough to show it to anybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyProof {
+    pub(super) id: String,
+    pub(super) digest: String,
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
         // Writing to a String cannot fail.
         let _infallible = write!(text, "{byte:02x}");

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use super::access::Access;
 use super::error::{KeyFileError, Unauthorized};
 use super::file::{KeyEntry, KeyFile};
-use super::identity::{Credentials, Identity};
-use super::key::{ApiKey, equal_in_constant_time};
+use super::identity::{Credentials, Identity, Peer};
+use super::key::{ApiKey, KeyProof, equal_in_constant_time};
 use super::role::{Role, Roles};
 use crate::event::Timestamp;
 use crate::runtime::clock;
@@ -74,12 +74,42 @@ impl Keys {
     /// # Errors
     /// [`Unauthorized`].
     pub fn admit(&self, access: Access, shown: &Credentials<'_>, now: Timestamp) -> Result<Identity, Unauthorized> {
+        self.admit_as(access, shown.peer, || self.authenticate(shown, now))
+    }
+
+    /// Lets a call through that a browser makes for somebody who has signed in with a key; `None` is one whose sign-in is over.
+    ///
+    /// # Errors
+    /// [`Unauthorized`], also when the key was revoked since.
+    pub fn admit_signed_in(
+        &self,
+        access: Access,
+        peer: &Peer,
+        key: Option<&KeyProof>,
+        now: Timestamp,
+    ) -> Result<Identity, Unauthorized> {
+        let recognize = || {
+            self.with_entries(|entries| match (entries, key) {
+                (None, _) => Ok(Identity::local()),
+                (Some(_), None) => Err(Unauthorized::SignedOut),
+                (Some(entries), Some(key)) => identity(of_key(entries, key)?, now),
+            })
+        };
+        self.admit_as(access, peer, recognize)
+    }
+
+    fn admit_as(
+        &self,
+        access: Access,
+        peer: &Peer,
+        who: impl FnOnce() -> Result<Identity, Unauthorized>,
+    ) -> Result<Identity, Unauthorized> {
         match access {
             Access::Public => return Ok(Identity::nobody()),
-            Access::Local(_) if shown.peer.is_local() => return Ok(Identity::nobody()),
+            Access::Local(_) if peer.is_local() => return Ok(Identity::nobody()),
             Access::Local(_) | Access::AnyKey | Access::Role(_) | Access::Named(_) => {}
         }
-        let identity = self.authenticate(shown, now)?;
+        let identity = who()?;
         if matches!(access, Access::Named(_)) && !identity.proven {
             return Err(Unauthorized::NoKey);
         }
@@ -129,11 +159,7 @@ fn find(entries: &[KeyEntry], shown: &Credentials<'_>, now: Timestamp) -> Result
     let entry = match shown.api_key {
         Some(text) => {
             let key = ApiKey::parse(text).ok_or(Unauthorized::UnknownKey)?;
-            let digest = key.digest();
-            let good = |entry: &&KeyEntry| {
-                entry.id == key.id() && entry.sha256.as_deref().is_some_and(|known| equal_in_constant_time(known, &digest))
-            };
-            entries.iter().find(good).ok_or(Unauthorized::UnknownKey)?
+            of_key(entries, &key.proof())?
         }
         None if shown.peer.certificate.is_empty() => return Err(Unauthorized::NoKey),
         None => {
@@ -146,6 +172,17 @@ fn find(entries: &[KeyEntry], shown: &Credentials<'_>, now: Timestamp) -> Result
             if first.has_expired(now) { found.find(|entry| !entry.has_expired(now)).unwrap_or(first) } else { first }
         }
     };
+    identity(entry, now)
+}
+
+fn of_key<'e>(entries: &'e [KeyEntry], key: &KeyProof) -> Result<&'e KeyEntry, Unauthorized> {
+    let good = |entry: &&KeyEntry| {
+        entry.id == key.id && entry.sha256.as_deref().is_some_and(|known| equal_in_constant_time(known, &key.digest))
+    };
+    entries.iter().find(good).ok_or(Unauthorized::UnknownKey)
+}
+
+fn identity(entry: &KeyEntry, now: Timestamp) -> Result<Identity, Unauthorized> {
     if entry.has_expired(now) {
         return Err(Unauthorized::Expired { name: entry.name.clone() });
     }

@@ -11,12 +11,14 @@ mod identity;
 mod key;
 mod keys;
 mod role;
+mod sign_in;
 
 pub use access::{Access, ROUTES, RPCS, Route, route_access, rpc_access};
 pub use config::AuthConfig;
 pub use error::{KeyFileError, Unauthorized};
 pub use file::{KeyEntry, KeyFile};
 pub use identity::{Credentials, Identity, Peer};
-pub use key::ApiKey;
+pub use key::{ApiKey, KeyProof};
 pub use keys::Keys;
 pub use role::{Role, Roles, UnknownRole};
+pub use sign_in::{Attempts, LIFETIME, SignIns, TooManyFailures};

@@ -102,9 +102,11 @@ fn is_addressed_locally(request: &Request<Body>) -> bool {
 
 fn status(refused: &Unauthorized) -> Status {
     match refused {
-        Unauthorized::NoKey | Unauthorized::UnknownKey | Unauthorized::UnknownCertificate | Unauthorized::Expired { .. } => {
-            Status::unauthenticated(refused.to_string())
-        }
-        Unauthorized::WrongRole { .. } => Status::permission_denied(refused.to_string()),
+        Unauthorized::NoKey
+        | Unauthorized::UnknownKey
+        | Unauthorized::UnknownCertificate
+        | Unauthorized::SignedOut
+        | Unauthorized::Expired { .. } => Status::unauthenticated(refused.to_string()),
+        Unauthorized::WrongRole { .. } | Unauthorized::Forged => Status::permission_denied(refused.to_string()),
     }
 }

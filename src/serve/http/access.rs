@@ -8,10 +8,11 @@ use axum::response::{IntoResponse as _, Response};
 use super::connection::ClientAddr;
 use super::problem::Problem;
 use super::routes::unknown_path;
+use super::sign_in::{cookies, is_forged};
 use super::state::HttpState;
 use crate::runtime::clock;
 use crate::runtime::metrics::metrics;
-use crate::serve::auth::{Credentials, Peer, route_access};
+use crate::serve::auth::{Access, Credentials, Identity, Peer, Unauthorized, route_access};
 use crate::serve::listen::names_loopback;
 
 /// Lets a request through with its `Identity` in the extensions, or answers it.
@@ -29,8 +30,7 @@ pub(super) async fn admit(
     }
     let Some(access) = route_access(request.method().as_str(), request.uri().path()) else { return unknown_path().await };
     let peer = Peer { addr, certificate: Vec::new() };
-    let api_key = request.headers().get("x-api-key").map(header::HeaderValue::as_bytes);
-    match keys.admit(access, &Credentials { peer: &peer, api_key }, clock::now()) {
+    match admitted(&state, access, &peer, &request) {
         Ok(identity) => {
             request.extensions_mut().insert(identity);
             next.run(request).await
@@ -41,6 +41,23 @@ pub(super) async fn admit(
             Problem::from(&refused).into_response()
         }
     }
+}
+
+/// By the key that is shown, or else by the cookie of somebody who has signed in.
+fn admitted(state: &HttpState, access: Access, peer: &Peer, request: &Request) -> Result<Identity, Unauthorized> {
+    let (keys, headers) = (&state.admission.keys, request.headers());
+    let api_key = headers.get("x-api-key").map(header::HeaderValue::as_bytes);
+    let mut cookies = cookies(headers).peekable();
+    if api_key.is_some() || !keys.are_required() || cookies.peek().is_none() {
+        return keys.admit(access, &Credentials { peer, api_key }, clock::now());
+    }
+    let now = clock::instant();
+    let key = cookies.find_map(|cookie| state.sign_ins.find(cookie, now));
+    let identity = keys.admit_signed_in(access, peer, key.as_ref(), clock::now())?;
+    if access != Access::Public && is_forged(request.method(), headers) {
+        return Err(Unauthorized::Forged);
+    }
+    Ok(identity)
 }
 
 /// Whether the Host header, if there is one (HTTP/1.0 needs none), is `localhost` or a loopback address.

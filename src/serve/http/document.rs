@@ -40,7 +40,15 @@ fn info() -> Value {
 }
 
 fn schemes() -> Value {
-    json!({"key": {"type": "apiKey", "in": "header", "name": "x-api-key", "description": "A key that `agentsh keys create` made."}})
+    json!({
+        "key": {"type": "apiKey", "in": "header", "name": "x-api-key", "description": "A key that `agentsh keys create` made."},
+        "cookie": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "agentsh_session",
+            "description": "What `/api/v1/login` sets. What changes something needs the header `x-agentsh-request: 1` too.",
+        },
+    })
 }
 
 /// What stands in front of every route may answer too.
@@ -56,9 +64,12 @@ fn admission(operation: &mut Map<String, Value>, access: Access) {
         return;
     }
     add("401", "A key is needed, or the one that was shown is not good.");
-    if let Some(roles) = access.roles() {
+    let roles = access.roles();
+    if roles.is_some() {
         add("403", "The key has another role.");
-        operation.insert("security".to_owned(), json!([{"key": []}, {}]));
+    }
+    operation.insert("security".to_owned(), json!([{"key": []}, {"cookie": []}, {}]));
+    if let Some(roles) = roles {
         operation.insert("x-agentsh-roles".to_owned(), json!(format!("{roles}, admin").split(", ").collect::<Vec<_>>()));
     }
 }

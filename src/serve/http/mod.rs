@@ -18,6 +18,7 @@ mod routes;
 mod sensors;
 mod server;
 pub mod sessions;
+mod sign_in;
 mod state;
 mod trace;
 

@@ -129,10 +129,12 @@ impl From<&SessionError> for Problem {
 impl From<&Unauthorized> for Problem {
     fn from(refused: &Unauthorized) -> Self {
         let status = match refused {
-            Unauthorized::NoKey | Unauthorized::UnknownKey | Unauthorized::UnknownCertificate | Unauthorized::Expired { .. } => {
-                StatusCode::UNAUTHORIZED
-            }
-            Unauthorized::WrongRole { .. } => StatusCode::FORBIDDEN,
+            Unauthorized::NoKey
+            | Unauthorized::UnknownKey
+            | Unauthorized::UnknownCertificate
+            | Unauthorized::SignedOut
+            | Unauthorized::Expired { .. } => StatusCode::UNAUTHORIZED,
+            Unauthorized::WrongRole { .. } | Unauthorized::Forged => StatusCode::FORBIDDEN,
         };
         Self::new(status, refused)
     }

@@ -18,6 +18,7 @@ use super::document::document;
 use super::etag::{Keep, tagged};
 use super::health::health_routes;
 use super::problem::{PROBLEM_TYPE, Problem};
+use super::sign_in::sign_in_routes;
 use super::state::HttpState;
 use crate::serve::auth::ROUTES;
 
@@ -29,7 +30,7 @@ const WORTH_IT: u64 = 1024;
 
 pub(super) fn router(state: HttpState) -> Router {
     let openapi: Arc<std::sync::OnceLock<Vec<u8>>> = Arc::default();
-    let own = health_routes().with_state(state.clone());
+    let own = health_routes().merge(sign_in_routes()).with_state(state.clone());
     let described = OpenApiRouter::default().routes(routes!(describe)).with_state(Arc::clone(&openapi));
     let (routes, described) = own.merge(described).merge(state.routes.clone()).split_for_parts();
     // Nobody else sets it.

@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::runtime::metrics::metrics;
+use crate::serve::auth::{Attempts, SignIns};
 use crate::serve::listen::Admission;
 
 /// One reason why the recorder cannot do its work now.
@@ -23,6 +24,8 @@ pub struct HttpState {
     readiness: Arc<dyn Fn() -> Vec<NotReady> + Send + Sync>,
     metrics: Arc<dyn Fn() -> String + Send + Sync>,
     pub(super) admission: Admission,
+    pub(super) sign_ins: Arc<SignIns>,
+    pub(super) attempts: Arc<Attempts>,
     pub(super) routes: OpenApiRouter,
 }
 
@@ -35,6 +38,8 @@ impl HttpState {
             readiness: Arc::new(readiness),
             metrics: Arc::new(|| metrics().text()),
             admission: Admission::local(),
+            sign_ins: Arc::default(),
+            attempts: Arc::default(),
             routes: OpenApiRouter::default(),
         }
     }

@@ -6,4 +6,5 @@ mod pages;
 mod requests;
 pub mod rig;
 mod roles;
+mod sign_in;
 mod streams;

@@ -108,8 +108,18 @@ fn send(addr: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) ->
 }
 
 pub fn ask(addr: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+    tell(addr, method, path, headers, "")
+}
+
+/// Asks with a body.
+pub fn tell(addr: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    let length = body.len().to_string();
+    let length = [("Content-Length", length.as_str())];
+    let headers = [headers, if body.is_empty() { &[] } else { &length }].concat();
+    let mut stream = send(addr, method, path, &headers);
+    stream.write_all(body.as_bytes()).unwrap();
     let mut bytes = Vec::new();
-    send(addr, method, path, headers).read_to_end(&mut bytes).unwrap();
+    stream.read_to_end(&mut bytes).unwrap();
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("the answer has a head");
     let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();

@@ -24,7 +24,7 @@ pub(super) fn media_type(headers: &HeaderMap) -> String {
 
 /// Reads a JSON body.
 #[expect(clippy::result_large_err, reason = "the error is the answer")]
-pub(super) fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Response> {
+pub(in crate::serve::http) fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Response> {
     if media_type(headers) != "application/json" {
         let reason = "the body must be JSON, and the header `Content-Type: application/json` say so";
         return Err(problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));

@@ -16,3 +16,5 @@ pub use body::{ExecBody, NewSessionBody, Piece, SignalBody};
 pub use client::HttpClient;
 pub use frames::{Frame, FrameError, Frames, HEAD_BYTES, LARGEST_FRAME, MEDIA_TYPE};
 pub use routes::session_routes;
+
+pub(super) use answers::read as read_json;
