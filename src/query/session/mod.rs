@@ -5,14 +5,20 @@
 
 mod changes;
 mod error;
+mod network;
+mod outline;
 mod read;
+mod techniques;
 mod tree;
 mod undone;
 mod why;
 
 pub use changes::{Change, ChangeKind, Changes, FileChanges};
 pub use error::StoryError;
-pub use read::{changes, tree, why};
+pub use network::{Host, NetworkUse};
+pub use outline::{Bucket, Going, Index, Timeline, index, timeline};
+pub use read::{changes, network, tree, why};
+pub use techniques::technique_counts;
 pub use tree::{Ancestor, Detected, Exit, Process, ProcessTree, Run, Tree};
 pub use undone::Undone;
 pub use why::{Touch, Why};

@@ -7,6 +7,7 @@ mod accept;
 mod access;
 mod config;
 mod connection;
+pub mod console;
 mod document;
 mod etag;
 pub mod events;
@@ -20,6 +21,7 @@ mod server;
 pub mod sessions;
 mod state;
 mod trace;
+pub mod views;
 
 pub use crate::serve::listen::NotLoopback;
 pub use config::HttpConfig;
