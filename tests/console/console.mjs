@@ -144,6 +144,7 @@ const PAGES = [['sessions', '#/sessions', 'table tbody tr'], ['session', at, '.r
   await page.keyboard.press('?');
   await page.getByRole('dialog').waitFor();
   await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
   await page.keyboard.press('g');
   await page.keyboard.press('a');
   await page.waitForURL(/#\/attack/);
