@@ -81,7 +81,7 @@ impl Integrity {
             Ok(found) => Verified {
                 result: if found.is_whole() { "whole" } else { "damaged" },
                 events: found.events,
-                root: hex(&found.root),
+                root: hex(found.root),
                 checkpoints: found.checkpoints,
                 signed_to: found.signed_to,
                 findings: found.findings.iter().take(TOLD).map(ToString::to_string).collect(),
