@@ -53,7 +53,7 @@ pub enum SqlError {
     },
     /// It needs more memory than it may take.
     #[error(
-        "the question needs more than {limit} bytes of memory: ask for fewer rows or columns, or raise the limit (`--memory`, `query.memory_bytes`)"
+        "the question needs more than {limit} bytes of memory: ask for fewer rows or columns, or raise the limit (`--memory`)"
     )]
     Memory {
         /// Bytes that it may take.
@@ -61,7 +61,7 @@ pub enum SqlError {
     },
     /// It takes longer than it may.
     #[error(
-        "the question takes longer than {limit:?}: narrow it by `time`, `seq` or `session_id`, or raise the limit (`--timeout`, `query.timeout`)"
+        "the question takes longer than {limit:?}: narrow it by `time`, `seq` or `session_id`, or raise the limit (`--timeout`)"
     )]
     Time {
         /// How long it may take.
