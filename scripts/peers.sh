@@ -42,3 +42,12 @@ install_program() {
 }
 install_program nats-server nats-server
 install_program prometheus prometheus
+install_program node nodejs
+install_program npm npm
+install_program chromium chromium
+
+# The console's browser tests: exactly the packages of the lock file.
+if command -v npm >/dev/null 2>&1; then
+    mkdir -p "$venv/console" && cp tests/console/package.json tests/console/package-lock.json "$venv/console/"
+    npm ci --prefix "$venv/console" --ignore-scripts --no-audit --no-fund >"$log" 2>&1 || { echo "not installed: playwright-core and axe-core" >&2; tail -n 2 "$log" >&2; }
+fi

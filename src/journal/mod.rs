@@ -41,7 +41,7 @@ pub use open::Journal;
 pub use rebuild::rebuild;
 pub use sqlite::{
     CheckpointRow, Condition, ConsumerChange, ConsumerRow, ConsumerStore, CursorMove, CursorRow, CursorStore, DeadLetterRow,
-    DeadLetters, DecidedCount, Events, FrameRow, IntakeRow, JournalRow, Page, ReaderPlace, ReaderStore, SensorRow, SessionRow,
-    StateRow,
+    DeadLetters, DecidedCount, Events, FrameRow, IntakeRow, JournalRow, OutlineRow, Page, ReaderPlace, ReaderStore, SensorRow,
+    SessionRow, StateRow,
 };
 pub use verify::{Finding, Verification, verify};

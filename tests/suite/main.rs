@@ -16,6 +16,7 @@ mod architecture;
 mod channel;
 mod config;
 mod conservation;
+mod console;
 mod detect;
 mod fuse;
 mod golden;

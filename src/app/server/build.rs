@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
+use super::console::with_console;
 use super::error::ServerError;
 use super::gauges::refresh;
 use crate::app::detect::Detector;
@@ -97,6 +98,7 @@ pub(super) async fn build(config: &Config, environment: &Environment, journal: &
     // Where it is served.
     let draining = Arc::new(AtomicBool::new(false));
     let state = http_state(journal, &draining).admitting(admission.clone()).with_routes(session_routes(store)).with_routes(pages);
+    let state = with_console(state, config, journal.data_dir());
     let http = HttpServer::start(&config.server.http, state).await?;
     let grpc = if config.server.grpc.enabled {
         announce(journal, &policy);

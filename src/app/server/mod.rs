@@ -2,6 +2,7 @@
 //! that the server consists of, and how it ends.
 
 mod build;
+mod console;
 mod error;
 mod gauges;
 mod run;

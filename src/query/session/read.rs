@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use super::changes::{Changes, FileChanges};
 use super::error::StoryError;
+use super::network::{Host, NetworkUse};
 use super::tree::{ProcessTree, Tree};
 use super::undone::Undone;
 use super::why::{Touch, Why, is_at_or_beneath};
@@ -33,6 +34,18 @@ pub fn changes(reader: &Reader, session: &str) -> Result<Changes, StoryError> {
     let mut files = FileChanges::new(undone(reader, session)?);
     each(reader.store(), session, &kinds_of(Family::File), |event| files.take(event))?;
     Ok(files.finish())
+}
+
+/// The hosts that a session, by its full name, had to do with.
+///
+/// # Errors
+/// [`StoryError`].
+pub fn network(reader: &Reader, session: &str) -> Result<Vec<Host>, StoryError> {
+    let mut network = NetworkUse::default();
+    let mut kinds = kinds_of(Family::Network);
+    kinds.push(Kind::PolicyDecision);
+    each(reader.store(), session, &kinds, |event| network.take(event))?;
+    Ok(network.finish())
 }
 
 /// What changed a file, the oldest first: in one session, by its full name, or in all.

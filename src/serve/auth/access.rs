@@ -62,6 +62,8 @@ pub type Route = (&'static str, &'static str, Access);
 
 /// Every HTTP route.
 pub const ROUTES: &[Route] = &[
+    ("GET", "/", Access::Public),
+    ("GET", "/assets/{name}", Access::Public),
     ("GET", "/health/live", Access::Public),
     ("GET", "/health/ready", Access::Public),
     ("GET", "/metrics", WATCH),
@@ -74,6 +76,13 @@ pub const ROUTES: &[Route] = &[
     ("GET", "/api/v1/policies", READ),
     ("GET", "/api/v1/policies/{name}", READ),
     ("GET", "/api/v1/sensors", READ),
+    ("GET", "/api/v1/attack", READ),
+    ("GET", "/api/v1/integrity", READ),
+    ("GET", "/api/v1/sessions/{id}/files", READ),
+    ("GET", "/api/v1/sessions/{id}/index", READ),
+    ("GET", "/api/v1/sessions/{id}/network", READ),
+    ("GET", "/api/v1/sessions/{id}/timeline", READ),
+    ("GET", "/api/v1/sessions/{id}/tree", READ),
     ("GET", "/api/v1/sessions", READ),
     ("POST", "/api/v1/sessions", OPERATE),
     ("GET", "/api/v1/sessions/{id}", READ),

@@ -7,6 +7,7 @@ mod accept;
 mod access;
 mod config;
 mod connection;
+pub mod console;
 mod document;
 mod etag;
 pub mod events;
@@ -21,6 +22,7 @@ pub mod sessions;
 mod sign_in;
 mod state;
 mod trace;
+pub mod views;
 
 pub use crate::serve::listen::NotLoopback;
 pub use config::HttpConfig;

@@ -53,7 +53,7 @@ fn routes_are_found_by_method_and_by_segments() {
     assert_eq!(route_access("POST", "/api/v1/sessions/s1/exec"), Some(operate));
     assert_eq!(route_access("HEAD", "/health/live"), Some(Access::Public));
     for none in
-        ["/", "/api/v1/sessions/", "/api/v1/sessions/a/b/c", "/health/live/", "//health/live", "/api/v1/sessions/s1/exec/x"]
+        ["//", "/api/v1/sessions/", "/api/v1/sessions/a/b/c", "/health/live/", "//health/live", "/api/v1/sessions/s1/exec/x"]
     {
         assert_eq!(route_access("GET", none), None, "{none}");
     }

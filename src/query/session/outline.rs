@@ -1,0 +1,181 @@
+//! The outline of a session: how much of what happened when, and where its rows stand, for whoever shows a part of many.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use serde::Serialize;
+
+use super::error::StoryError;
+use crate::event::{Family, Kind};
+use crate::query::{Filter, Reader};
+
+/// Most slices of a timeline.
+const MOST_BUCKETS: usize = 2_000;
+
+/// Most positions of an index: the distance is doubled where there would be more.
+const MOST_SEQS: usize = 65_536;
+
+/// Whether whoever asked still waits.
+pub type Going<'a> = &'a (dyn Fn() -> bool + Sync);
+
+/// One slice of a timeline.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Bucket {
+    /// Where it begins, µs since 1970.
+    pub from_us: i64,
+    /// Position of its first event; 0 where there is none.
+    pub first_seq: u64,
+    /// Position of its last event; 0 where there is none.
+    pub last_seq: u64,
+    /// Events.
+    pub events: u64,
+    /// Verdicts that refused.
+    pub refused: u64,
+    /// Detections.
+    pub detections: u64,
+    /// Events of each family that has any.
+    pub by_family: BTreeMap<&'static str, u64>,
+}
+
+/// How much happened when.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Timeline {
+    /// Where it begins, µs since 1970.
+    pub from_us: i64,
+    /// Where it ends, µs since 1970.
+    pub to_us: i64,
+    /// Events in it.
+    pub total: u64,
+    /// Slices of one length, in order, the empty ones too.
+    pub buckets: Vec<Bucket>,
+}
+
+/// Where rows stand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Index {
+    /// Rows.
+    pub total: u64,
+    /// From one named row to the next.
+    pub every: u64,
+    /// Positions of rows 0, `every`, 2 · `every` …
+    pub seqs: Vec<u64>,
+}
+
+/// The timeline of what matches, in `buckets` slices at most. An event outside of the span, since clocks differ, counts in the first or
+/// the last slice.
+///
+/// # Errors
+/// [`StoryError`].
+pub fn timeline(reader: &Reader, filter: &Filter, buckets: usize, going: Going<'_>) -> Result<Timeline, StoryError> {
+    let conditions = filter.conditions();
+    let Some((first, last)) = span(reader, filter)? else { return Ok(Timeline::default()) };
+    let buckets = buckets.clamp(1, MOST_BUCKETS);
+    let count = i64::try_from(buckets).unwrap_or(1);
+    let (from_us, to_us) = (first, last.max(first + 1));
+    let width = ((to_us - from_us).saturating_add(count - 1) / count).max(1);
+    let mut tallies: Vec<Tally> = vec![Tally::default(); buckets];
+    let mut total = 0;
+    reader.store().outline(&conditions, |row| {
+        let place = ((row.time_us - from_us) / width).clamp(0, count - 1);
+        if let Some(tally) = usize::try_from(place).ok().and_then(|place| tallies.get_mut(place)) {
+            tally.take(row.seq, row.kind, row.refused);
+        }
+        total += 1;
+        go_on(total, going)
+    })?;
+    let buckets = tallies.into_iter().zip(0_i64..).map(|(tally, place)| tally.bucket(from_us + place * width)).collect();
+    Ok(Timeline { from_us, to_us, total, buckets })
+}
+
+/// Where every so many of the rows that match stand.
+///
+/// # Errors
+/// [`StoryError`].
+pub fn index(reader: &Reader, filter: &Filter, every: u64, going: Going<'_>) -> Result<Index, StoryError> {
+    let mut index = Index { total: 0, every: every.max(1), seqs: Vec::new() };
+    reader.store().outline(&filter.conditions(), |row| {
+        if index.total.is_multiple_of(index.every) {
+            if index.seqs.len() == MOST_SEQS {
+                let mut place = 0_usize;
+                index.seqs.retain(|_| {
+                    place += 1;
+                    !place.is_multiple_of(2)
+                });
+                index.every *= 2;
+            }
+            if index.total.is_multiple_of(index.every) {
+                index.seqs.push(row.seq);
+            }
+        }
+        index.total += 1;
+        go_on(index.total, going)
+    })?;
+    Ok(index)
+}
+
+/// Asks now and then whether anyone waits.
+fn go_on(rows: u64, going: Going<'_>) -> ControlFlow<()> {
+    if rows.is_multiple_of(4_096) && !going() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}
+
+/// From when to when: as the filter says, or else the times of the first and the last event that match.
+fn span(reader: &Reader, filter: &Filter) -> Result<Option<(i64, i64)>, StoryError> {
+    let conditions = filter.conditions();
+    let time_behind = |after: u64| {
+        let mut time = None;
+        reader.rows::<StoryError>(after, &conditions, |row| {
+            time = Some(row.columns.time_us);
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok::<_, StoryError>(time)
+    };
+    let Some(first) = time_behind(0)? else { return Ok(None) };
+    let last = time_behind(reader.before_last(1, filter)?)?.unwrap_or(first);
+    let since = filter.since.map_or(first, |time| time.as_micros());
+    let until = filter.until.map_or(last, |time| time.as_micros());
+    Ok(Some((since.min(until), until.max(since))))
+}
+
+/// A slice while it is counted.
+#[derive(Clone, Default)]
+struct Tally {
+    seqs: (u64, u64),
+    events: u64,
+    refused: u64,
+    detections: u64,
+    families: BTreeMap<&'static str, u64>,
+    /// Events of one family often follow each other: they are entered together.
+    run: Option<(Family, u64)>,
+}
+
+impl Tally {
+    fn take(&mut self, seq: u64, kind: Kind, refused: bool) {
+        if self.events == 0 {
+            self.seqs.0 = seq;
+        }
+        self.seqs.1 = seq;
+        self.events += 1;
+        self.refused += u64::from(refused);
+        self.detections += u64::from(kind == Kind::Detection);
+        let family = kind.family();
+        match &mut self.run {
+            Some((running, count)) if *running == family => *count += 1,
+            _ => {
+                self.enter();
+                self.run = Some((family, 1));
+            }
+        }
+    }
+
+    fn enter(&mut self) {
+        if let Some((family, count)) = self.run.take() {
+            *self.families.entry(family.as_str()).or_default() += count;
+        }
+    }
+
+    fn bucket(mut self, from_us: i64) -> Bucket {
+        self.enter();
+        let Self { seqs: (first_seq, last_seq), events, refused, detections, families, run: _ } = self;
+        Bucket { from_us, first_seq, last_seq, events, refused, detections, by_family: families }
+    }
+}
