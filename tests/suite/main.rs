@@ -18,6 +18,7 @@ mod config;
 mod conservation;
 mod console;
 mod detect;
+mod flight;
 mod fuse;
 mod golden;
 mod grpc;

@@ -3,6 +3,8 @@
 mod document;
 mod live;
 mod pages;
+mod query;
+mod query_ends;
 mod requests;
 pub mod rig;
 mod roles;

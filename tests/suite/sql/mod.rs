@@ -5,4 +5,4 @@ mod answers;
 mod bounds;
 mod command_line;
 mod refusals;
-mod rig;
+pub mod rig;
