@@ -8,5 +8,6 @@ mod query_ends;
 mod requests;
 pub mod rig;
 mod roles;
+mod shapes;
 mod sign_in;
 mod streams;

@@ -65,7 +65,7 @@ fn each_form_has_the_same_rows() {
     let question = sql("SELECT seq, subject FROM events ORDER BY seq");
     let object = asked(&served, &question, "*/*");
     assert_eq!(object.header("content-type"), Some("application/json"));
-    assert_eq!(object.header("vary"), Some("accept, accept-encoding").or(object.header("vary")));
+    assert_eq!(object.header("vary"), Some("accept"));
     let object = object.json();
     let expected: Vec<(i64, Option<String>)> = object["rows"]
         .as_array()
@@ -114,15 +114,21 @@ fn each_form_has_the_same_rows() {
     journal.close().unwrap();
 }
 
+/// A question, words of the problem, and the place in the question.
+type Refused = (&'static str, &'static str, Option<(u64, u64)>);
+
+/// A path, headers, a body, and the status.
+type Sent<'t> = (&'t str, &'t [(&'t str, &'t str)], &'t str, u16);
+
 #[test]
 fn what_cannot_be_answered_is_a_problem_with_its_place() {
     let (folder, journal) = journal();
     record(&journal, 30);
     let served = serve(folder.path());
-    let cases: &[(&str, &str, Option<(u64, u64)>)] = &[
+    let cases: &[Refused] = &[
         ("SELECT kin FROM events", "did you mean `kind`", Some((1, 8))),
         ("SELECT\n  1 +", "not SQL", None),
-        ("SELECT FROM WHERE", "not SQL", Some((1, 8))),
+        ("SELECT , FROM events", "not SQL", Some((1, 8))),
         ("", "there is nothing asked", None),
         ("DROP TABLE events", "only questions are answered", None),
         ("INSERT INTO events VALUES (1)", "only questions are answered", None),
@@ -159,7 +165,7 @@ fn what_is_no_question_is_refused_as_the_document_says() {
     let post = |path: &str, headers: &[(&str, &str)], body: &str| tell(served.addr, "POST", path, headers, body);
     let long = json!({ "sql": format!("SELECT '{}'", "x".repeat(300_000)) }).to_string();
     let longer = json!({ "sql": "x".repeat(3_000_000) }).to_string();
-    let cases: &[(&str, &[(&str, &str)], &str, u16)] = &[
+    let cases: &[Sent] = &[
         ("/api/v1/query", &[TYPED], one, 200),
         ("/api/v1/query?sql=1", &[TYPED], one, 400),
         ("/api/v1/query", &[], one, 415),

@@ -45,7 +45,7 @@ fn a_key_opens_however_a_driver_sends_it_and_only_to_those_who_may_read() {
         // Others, and what is none.
         let mut wrong = client(rig.addr()).await;
         wrong.set_header("x-api-key", &sensor);
-        refused(may(&mut wrong).await, "this takes auditor");
+        refused(may(&mut wrong).await, "this takes admin, auditor, operator");
         assert!(soon("the handshake", wrong.handshake("anybody", &sensor)).await.is_err());
         for token in ["", "0", &"0".repeat(64), "agentsh_00000000_00"] {
             let mut none = client(rig.addr()).await;

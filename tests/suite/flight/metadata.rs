@@ -6,7 +6,7 @@ use arrow_flight::sql::{
     CommandGetTables, CommandGetXdbcTypeInfo, SqlInfo,
 };
 use arrow_flight::{IpcMessage, sql::client::FlightSqlServiceClient};
-use datafusion::arrow::array::{Array as _, AsArray as _, RecordBatch};
+use datafusion::arrow::array::{AsArray as _, RecordBatch};
 use datafusion::arrow::datatypes::{Int32Type, Schema, UInt32Type};
 use serde_json::{Value, json};
 use tonic::transport::Channel;

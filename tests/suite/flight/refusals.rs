@@ -81,7 +81,7 @@ fn what_is_no_question_says_where_and_why() {
         let client = &mut client(rig.addr()).await;
         for (sql, said) in [
             ("SELECT kin FROM events", "did you mean `kind`"),
-            ("SELECT FROM", "line 1"),
+            ("SELECT , FROM events", "line 1, column 8"),
             ("SELECT * FROM '/etc/passwd'", "not found"),
             ("SELECT * FROM events WHERE seq = $1", "no values are taken"),
             ("", "nothing asked"),

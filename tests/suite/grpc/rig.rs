@@ -82,7 +82,7 @@ impl InProcess {
         let dir = folder.path().join("policies");
         std::fs::create_dir(&dir).unwrap();
         let policies = PolicyFolder { dir: Some(dir), default: "built-in".to_owned(), variables: variables() };
-        let engine = engine(&DataDir::at(&folder.path().join("data")), None);
+        let engine = engine(&DataDir::at(folder.path().join("data")), None);
         let services = Services::new(&config)
             .with_events(events)
             .with_policies(PoliciesApi::new(policies))

@@ -11,7 +11,7 @@ mod keys;
 mod service;
 mod status;
 mod tables;
-mod types;
+mod type_info;
 
 pub(super) use arrow_flight::flight_service_server::FlightServiceServer as FlightServer;
 pub use service::FlightApi;

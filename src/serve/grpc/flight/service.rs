@@ -21,7 +21,7 @@ use super::info::sql_info;
 use super::keys::{foreign, primary};
 use super::status::{status, unwritten};
 use super::tables::{self, Tables};
-use super::types::type_info;
+use super::type_info::type_info;
 use crate::query::sql::{Batch, Columns, plain_columns};
 use crate::serve::grpc::gate::SignedIn;
 use crate::serve::grpc::seam::BoxStream;

@@ -7,6 +7,7 @@ mod attack;
 mod integrity;
 mod parameters;
 mod session;
+mod shapes;
 mod state;
 
 pub use state::{Views, view_routes};
