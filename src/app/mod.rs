@@ -18,6 +18,7 @@ pub mod keys;
 mod lease;
 mod opening;
 mod pipeline;
+pub mod place;
 mod policy;
 pub mod server;
 pub mod sessions;

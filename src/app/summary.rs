@@ -6,9 +6,9 @@ use std::ops::ControlFlow;
 
 use serde::Serialize;
 
+use crate::event::printable;
 use crate::event::{CapabilityReport, Decision, Detection, Kind, Layer, LayerState, SessionId};
 use crate::journal::{Condition, DataDir, JournalError, JournalRow, ReaderStore, StoreError};
-use crate::runtime::text::printable;
 
 /// Refusals that are listed one by one; more are only counted.
 const LISTED: usize = 20;

@@ -21,6 +21,8 @@ use expression::Expression;
 use printer::Printer;
 
 use super::output::{Exit, Output, is_closed_pipe};
+use crate::app::place::Place;
+use crate::event::Seq;
 use crate::query::{DataDir, Filter, Follower, Limit, Reader};
 use crate::runtime::{clock, interrupts};
 
@@ -37,12 +39,22 @@ pub fn run(args: &EventsArgs, data_dir: &DataDir, out: &mut Output<'_>) -> anyho
     let reader = Reader::open(data_dir)?;
     filter.sessions = filter.sessions.iter().map(|name| reader.session(name)).collect::<Result<_, _>>()?;
     let expression = Expression::new(args.expression.as_deref())?;
+    let mut place = args.consumer.as_deref().map(|name| Place::take(data_dir, name)).transpose()?;
+    if let Some(place) = &mut place {
+        match args.filter.after {
+            Some(after) => place.restart(after)?,
+            None => filter.after = Seq::new(place.seq()),
+        }
+    }
     let printer = Printer::new(args, &filter, zone, reader.head()?, out);
     let printed = if args.follow {
-        follow(data_dir, &reader, &filter, &expression, printer, out)
+        follow(data_dir, &reader, &filter, &expression, printer, &mut place, out)
     } else {
-        once(&reader, &filter, &expression, printer, out)
+        once(&reader, &filter, &expression, printer, &mut place, out)
     };
+    if let Some(place) = &mut place {
+        place.keep()?;
+    }
     expression.tell(out)?;
     match printed {
         Ok(()) => Ok(Exit::Done),
@@ -67,15 +79,29 @@ fn once(
     filter: &Filter,
     expression: &Expression,
     mut printer: Printer,
+    place: &mut Option<Place>,
     out: &mut Output<'_>,
 ) -> anyhow::Result<()> {
     let after = start(reader, filter, expression, &printer)?;
+    let head = reader.head()?;
     let mut shown = false;
+    let mut seen = head;
     reader.rows::<anyhow::Error>(after, &filter.conditions(), |row| {
+        if row.seq > head {
+            // Committed meanwhile; where a place is kept it must be clear up to where everything was looked at.
+            return Ok(ControlFlow::Break(()));
+        }
         if !expression.holds(row) {
             return Ok(ControlFlow::Continue(()));
         }
+        if printer.is_full() {
+            seen = row.seq - 1;
+            return Ok(ControlFlow::Break(()));
+        }
         let flow = printer.row(reader, row, out)?;
+        if flow.is_break() {
+            seen = row.seq;
+        }
         if !shown && printer.printed() > 0 {
             // The next one may be far away.
             shown = true;
@@ -86,6 +112,9 @@ fn once(
     printer.pause(reader, out)?;
     printer.end(out)?;
     out.flush()?;
+    if let Some(place) = place {
+        place.read(read_up_to(seen, &printer))?;
+    }
     if printer.printed() == 0 && reader.head()? > 0 {
         out.note("no event matches")?;
     }
@@ -98,6 +127,7 @@ fn follow(
     filter: &Filter,
     expression: &Expression,
     mut printer: Printer,
+    place: &mut Option<Place>,
     out: &mut Output<'_>,
 ) -> anyhow::Result<()> {
     interrupts::take_note()?;
@@ -112,6 +142,14 @@ fn follow(
         })?;
         printer.pause(reader, out)?;
         out.flush()?;
+        if let Some(place) = place {
+            place.read(read_up_to(follower.after(), &printer))?;
+        }
     }
     Ok(())
+}
+
+/// What is printed of everything up to `seen`: a line may wait for the decision behind it when the limit is reached.
+fn read_up_to(seen: u64, printer: &Printer) -> u64 {
+    printer.pending().map_or(seen, |pending| seen.min(pending.saturating_sub(1)))
 }

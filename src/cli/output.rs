@@ -11,7 +11,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 pub use text::{columns, middle, wrapped};
 
-pub use crate::runtime::text::printable;
+pub use crate::event::printable;
 
 /// Columns of a terminal that does not say how many it has.
 const USUAL_COLUMNS: usize = 80;

@@ -7,6 +7,7 @@ mod envelope;
 mod ids;
 mod kind;
 mod payload;
+mod printable;
 pub mod redact;
 mod registry_key;
 mod schema;
@@ -18,6 +19,7 @@ pub use envelope::{Actor, Event, ImportOrigin, ImportSource, JournaledEvent, Sen
 pub use ids::{CommandId, EventId, Seq, SessionId, Severity, TechniqueId, Timestamp};
 pub use kind::{Family, Kind, Payload, UnknownKind};
 pub use payload::*;
+pub use printable::printable;
 pub use registry_key::{RegistryHive, registry_key};
 pub use schema::json_schema;
 pub use text::{BadEscape, OsText};

@@ -10,6 +10,5 @@ pub mod mapped_file;
 pub mod metrics;
 pub mod sync;
 pub mod sys;
-pub mod text;
 pub mod trial;
 pub mod units;

@@ -38,6 +38,10 @@ pub struct EventsArgs {
     /// Print what is there, then what comes, until interrupted.
     #[arg(long, short)]
     pub follow: bool,
+    /// Go on where the reader of this name ended, and keep its place: each run, with `--follow` or without, prints what came since.
+    /// `--after SEQ` begins anew behind that.
+    #[arg(long, value_name = "NAME", conflicts_with = "tail")]
+    pub consumer: Option<String>,
     /// How to print.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,

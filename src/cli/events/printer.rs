@@ -70,6 +70,14 @@ impl Printer {
         }
     }
 
+    /// An event that was taken and is not printed yet.
+    pub(super) fn pending(&self) -> Option<u64> {
+        match &self.form {
+            Form::Table(table) => table.pending(),
+            Form::Json | Form::Jsonl | Form::Csv | Form::Ocsf(_) => None,
+        }
+    }
+
     /// Whether the limit is reached.
     pub(super) fn is_full(&self) -> bool {
         self.first.is_some_and(|first| self.printed >= first)

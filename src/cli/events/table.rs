@@ -51,6 +51,11 @@ impl Table {
         self.write(&pending, verdict.as_ref(), out)
     }
 
+    /// The event that waits for its decision.
+    pub(super) fn pending(&self) -> Option<u64> {
+        self.pending.as_ref().map(|event| event.seq.get())
+    }
+
     /// Completes the last line. Returns the lines that were completed.
     pub(super) fn settle(&mut self, reader: &Reader, out: &mut dyn Write) -> anyhow::Result<u64> {
         let Some(pending) = self.pending.take() else { return Ok(0) };

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Block, Document, Table, inert};
+use super::{Block, Document, Table};
+use crate::event::printable;
 
 /// The document as Markdown.
 #[must_use]
@@ -50,7 +51,7 @@ fn write_table(table: &Table, out: &mut String) {
 /// HTML begins in a renderer that lets HTML through.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
-    for ch in inert(text).chars() {
+    for ch in printable(text).chars() {
         match ch {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),

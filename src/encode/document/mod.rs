@@ -4,13 +4,11 @@
 //! stand there. The same document gives the same bytes anywhere. Never: a width, a locale, a clock.
 
 mod html;
-mod inert;
 mod markdown;
 mod shape;
 mod text;
 
 pub use html::html;
-pub use inert::inert;
 pub use markdown::markdown;
 pub use shape::{Block, Document, Heading, Section, Table};
 pub use text::text;

@@ -2,28 +2,29 @@
 
 use std::fmt::Write as _;
 
-use super::{Block, Document, Table, inert};
+use super::{Block, Document, Table};
+use crate::event::printable;
 
 /// The document as plain text.
 #[must_use]
 pub fn text(document: &Document) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
-    let _ = writeln!(out, "{}\n{}", inert(&document.title), "=".repeat(length(&document.title)));
+    let _ = writeln!(out, "{}\n{}", printable(&document.title), "=".repeat(length(&document.title)));
     for section in &document.sections {
-        let _ = writeln!(out, "\n{}\n{}", inert(&section.heading), "-".repeat(length(&section.heading)));
+        let _ = writeln!(out, "\n{}\n{}", printable(&section.heading), "-".repeat(length(&section.heading)));
         for block in &section.blocks {
             match block {
                 Block::Line(line) => {
-                    let _ = writeln!(out, "{}", inert(line));
+                    let _ = writeln!(out, "{}", printable(line));
                 }
                 Block::Alert(line) => {
-                    let _ = writeln!(out, "! {}", inert(line));
+                    let _ = writeln!(out, "! {}", printable(line));
                 }
                 Block::Facts(facts) => {
                     let width = facts.iter().map(|(name, _)| length(name)).max().unwrap_or(0);
                     for (name, value) in facts {
-                        let _ = writeln!(out, "{}  {}", padded(name, width, false), inert(value));
+                        let _ = writeln!(out, "{}  {}", padded(name, width, false), printable(value));
                     }
                 }
                 Block::Table(table) => write_table(table, &mut out),
@@ -58,10 +59,10 @@ fn write_table(table: &Table, out: &mut String) {
 }
 
 fn length(text: &str) -> usize {
-    inert(text).chars().count()
+    printable(text).chars().count()
 }
 
 fn padded(text: &str, width: usize, right: bool) -> String {
-    let text = inert(text);
+    let text = printable(text);
     if right { format!("{text:>width$}") } else { format!("{text:<width$}") }
 }

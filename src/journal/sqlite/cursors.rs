@@ -12,7 +12,7 @@ use crate::journal::data_dir::DataDir;
 use crate::journal::error::{JournalError, StoreError};
 use crate::runtime::clock;
 
-/// Keeps cursors and dead letters. A cursor never goes back.
+/// Keeps cursors and dead letters. A cursor goes back only where somebody asked for that ([`CursorStore::set`]).
 pub struct CursorStore {
     pub(super) connection: Connection,
     /// Where those wait who are to hear of a change.
@@ -54,6 +54,15 @@ impl CursorStore {
     pub fn get(&self, name: &str) -> Result<Option<u64>, StoreError> {
         let row = self.connection.query_row("SELECT seq FROM cursors WHERE name = ?1", [name], |row| row.get(0));
         store_errors(row.optional())
+    }
+
+    /// Sets the cursor `name` to `seq`, back or forth.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn set(&self, name: &str, seq: u64) -> Result<(), StoreError> {
+        let sql = "INSERT OR REPLACE INTO cursors(name, seq, updated_us) VALUES (?1, ?2, ?3)";
+        store_errors(self.connection.execute(sql, params![name, seq, clock::now().as_micros()])).map(|_rows| ())
     }
 
     /// Moves the cursor `name` to `seq`, unless it is there already, and keeps what was refused on the way, in one transaction.

@@ -208,3 +208,98 @@ fn an_interrupt_ends_it_cleanly() {
     }
     journal.close().unwrap();
 }
+
+/// What a run prints, as positions.
+fn seqs(data_dir: &DataDir, line: &str) -> Vec<u64> {
+    let printed = super::recorded::ask(data_dir, line).unwrap();
+    printed.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["seq"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn g5_a_named_reader_goes_on_where_it_ended_whether_it_follows_or_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), &JournalConfig::default()).unwrap();
+    let mut scribe = Scribe::new(&journal);
+    for number in 0..9 {
+        scribe.observe(open(number), None);
+    }
+    assert!(journal.flush());
+    let data_dir = journal.data_dir();
+    let (mut reader, end) = follow(data_dir, "--follow --format jsonl --consumer watch --limit 3");
+    assert_eq!((0..3).map(|_| next_seq(&mut reader)).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(ended(&end).unwrap(), Exit::Done);
+    assert_eq!(seqs(data_dir, "--format jsonl --consumer watch --limit 2"), [4, 5]);
+    assert_eq!(seqs(data_dir, "--format jsonl --consumer watch --limit 0"), [0; 0]);
+    assert_eq!(seqs(data_dir, "--format jsonl --consumer watch"), [6, 7, 8, 9, 10]);
+    scribe.observe(open(9), None);
+    assert!(journal.flush());
+    // What the filter leaves out has been looked at as well.
+    assert_eq!(seqs(data_dir, "--format jsonl --consumer watch --path /nowhere"), [0; 0]);
+    assert_eq!(seqs(data_dir, "--format jsonl --consumer watch"), [0; 0]);
+    assert_eq!(seqs(data_dir, "--format jsonl --consumer other --limit 1"), [1]);
+    assert_eq!(seqs(data_dir, "--format jsonl --consumer watch --after 8"), [9, 10, 11]);
+    assert_eq!(seqs(data_dir, "--format jsonl --consumer watch --after 0 --limit 1"), [1]);
+    assert_eq!(seqs(data_dir, "--format jsonl --consumer watch --limit 1"), [2]);
+    journal.close().unwrap();
+}
+
+#[test]
+fn a_line_that_waited_for_its_decision_when_the_limit_was_reached_comes_the_next_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), &JournalConfig::default()).unwrap();
+    let mut scribe = Scribe::new(&journal);
+    for number in 0..6 {
+        if number % 2 == 0 {
+            scribe.observe(open(number), None)
+        } else {
+            scribe.judged(open(number), Decision::Deny, Some("no"))
+        };
+    }
+    assert!(journal.flush());
+    let mut printed = String::new();
+    loop {
+        let (mut out, mut notes) = (Vec::new(), Vec::new());
+        let args = args("--consumer watch --kind file_open --limit 1");
+        events::run(&args, journal.data_dir(), &mut Output::new(&mut out, &mut notes)).unwrap();
+        if out.is_empty() {
+            break;
+        }
+        printed.push_str(std::str::from_utf8(&out).unwrap());
+    }
+    for number in 0..6 {
+        assert_eq!(printed.matches(&format!("/work/{number}")).count(), 1, "{printed}");
+    }
+    assert_eq!(printed.matches("denied by no").count(), 3, "{printed}");
+    journal.close().unwrap();
+}
+
+#[test]
+fn what_could_not_be_written_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), &JournalConfig::default()).unwrap();
+    assert!(journal.flush());
+    let gone = events::run(&args("--consumer watch"), journal.data_dir(), &mut Output::new(&mut Closed, &mut Vec::new()));
+    assert_eq!(gone.unwrap(), Exit::Done);
+    assert!(events::run(&args("--consumer watch"), journal.data_dir(), &mut Output::new(&mut Full, &mut Vec::new())).is_err());
+    assert_eq!(seqs(journal.data_dir(), "--format jsonl --consumer watch"), [1]);
+    journal.close().unwrap();
+}
+
+#[test]
+fn one_name_has_one_reader_and_is_a_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), &JournalConfig::default()).unwrap();
+    assert!(journal.flush());
+    let (mut reader, end) = follow(journal.data_dir(), "--follow --format jsonl --consumer watch");
+    assert_eq!(next_seq(&mut reader), 1);
+    let refused = super::recorded::ask(journal.data_dir(), "--consumer watch").unwrap_err();
+    assert!(refused.to_string().contains("another process reads as `watch`"), "{refused}");
+    drop(reader);
+    assert_eq!(ended(&end).unwrap(), Exit::Done);
+    assert_eq!(seqs(journal.data_dir(), "--format jsonl --consumer watch"), [0; 0]);
+    for name in ["../x", "", "-x", "a/b", &"x".repeat(65)] {
+        let refused = super::recorded::ask(journal.data_dir(), &format!("--consumer={name}"));
+        assert!(refused.is_err_and(|error| error.to_string().contains("cannot name a reader")), "{name}");
+    }
+    journal.close().unwrap();
+}

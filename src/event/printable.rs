@@ -1,4 +1,4 @@
-//! Recorded text for people: what would command a terminal is shown instead of done.
+//! Recorded text for people: what would command a terminal or a browser is shown instead of done.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
