@@ -1,12 +1,17 @@
 //! What a call shows for itself: a key as `x-api-key`, or in `authorization` as the drivers of databases send one.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
 /// Metadata that carries the key.
 const API_KEY: &str = "x-api-key";
+
+/// Base64 with or without padding: RFC 7617 asks for it, and the driver of Go leaves it out.
+const BASE64: GeneralPurpose =
+    GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent));
 
 /// What a call shows.
 pub(super) enum Shown {
@@ -37,7 +42,7 @@ impl Shown {
             return Some(if is_key { Self::Key(value.into()) } else { Self::Token(value.to_owned()) });
         }
         if scheme.eq_ignore_ascii_case("basic") {
-            let decoded = STANDARD.decode(value).ok()?;
+            let decoded = BASE64.decode(value).ok()?;
             let colon = decoded.iter().position(|byte| *byte == b':')?;
             let password = decoded.get(colon + 1..)?;
             return Some(if password.is_empty() { Self::Nothing } else { Self::Key(password.to_vec()) });
@@ -78,6 +83,7 @@ mod tests {
         check("authorization", "bearer 0f0f", "token 0f0f");
         // `anybody:agentsh_1`, `anybody:` and what is none.
         check("authorization", "Basic YW55Ym9keTphZ2VudHNoXzE=", "key agentsh_1");
+        check("authorization", "Basic YW55Ym9keTphZ2VudHNoXzE", "key agentsh_1");
         check("authorization", "Basic YW55Ym9keTo=", "nothing");
         check("authorization", "Basic !", "key Basic !");
         check("authorization", "Digest x", "key Digest x");

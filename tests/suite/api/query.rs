@@ -100,8 +100,19 @@ fn each_form_has_the_same_rows() {
 
     let parquet = asked(&served, &question, "application/vnd.apache.parquet");
     assert_eq!(parquet.header("content-type"), Some("application/vnd.apache.parquet"));
+    let parquet_bytes = parquet.body.len();
     let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(parquet.body)).unwrap().build().unwrap();
     assert_eq!(rows(reader.map(Result::unwrap)), expected);
+
+    let packed = tell(
+        served.addr,
+        "POST",
+        "/api/v1/query",
+        &[TYPED, ("Accept", "text/csv"), ("Accept-Encoding", "gzip")],
+        &question.to_string(),
+    );
+    assert_eq!((packed.status, packed.header("content-encoding")), (200, Some("gzip")));
+    assert!(packed.body.starts_with(&[0x1f, 0x8b]) && packed.body.len() < parquet_bytes * 4, "{}", packed.body.len());
 
     // An answer without rows is one, too.
     let none = sql("SELECT seq, subject FROM events WHERE seq < 0");

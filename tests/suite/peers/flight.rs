@@ -11,8 +11,8 @@ use super::{python_with, script};
 use crate::sessions::rig::Server;
 use crate::sql::rig::{ask, engine};
 
-/// A server with a session that wrote, read, started programs, resolved a name and was refused something.
-fn recorded() -> Server {
+/// A server with a session that wrote, read, started programs and was refused something.
+fn recorded() -> (Server, String) {
     let server = Server::start();
     let session = server.create();
     let ran = server.shell(
@@ -21,7 +21,7 @@ fn recorded() -> Server {
     );
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     server.end(&session, &[]);
-    server
+    (server, session)
 }
 
 /// What the driver finds.
@@ -55,12 +55,19 @@ fn undashed(value: &Value) -> Value {
 #[test]
 fn adbc_asks_the_twenty_questions_lists_the_tables_and_writes_nothing() {
     let Some(python) = python_with("adbc", "adbc_driver_flightsql.dbapi, pyarrow") else { return };
-    let server = recorded();
+    let (server, session) = recorded();
+    let engine = engine(&DataDir::at(server.place.data()), None);
+    let started = ask(&engine, "SELECT CAST(min(seq) AS VARCHAR) FROM events WHERE kind = 'process_exec'").unwrap();
+    let value = |key: &str| match key {
+        "session" => Some(session.clone()),
+        "seq" => started["rows"][0][0].as_str().map(str::to_owned),
+        "path" => Some(server.place.workspace().join("kept").display().to_string()),
+        other => panic!("a parameter that is not known: {other}"),
+    };
     let texts: Map<String, Value> =
-        questions().iter().map(|question| (question.name.to_owned(), question.sql(|_| None).into())).collect();
+        questions().iter().map(|question| (question.name.to_owned(), question.sql(value).into())).collect();
     assert_eq!(texts.len(), 20);
     let found = driven(&server, &python, &json!({ "questions": texts }), &[]);
-    let engine = engine(&DataDir::at(server.place.data()), None);
     let mut rows = 0;
     for (name, sql) in &texts {
         let expected = ask(&engine, sql.as_str().unwrap()).unwrap();
@@ -89,7 +96,7 @@ fn adbc_asks_the_twenty_questions_lists_the_tables_and_writes_nothing() {
 #[test]
 fn adbc_shows_a_key_in_each_way_that_it_can() {
     let Some(python) = python_with("adbc", "adbc_driver_flightsql.dbapi, pyarrow") else { return };
-    let server = recorded();
+    let (server, _) = recorded();
     let made = Command::new(env!("CARGO_BIN_EXE_agentsh"))
         .args(["keys", "create", "--name", "analyst", "--role", "auditor", "--data-dir"])
         .arg(server.place.data())

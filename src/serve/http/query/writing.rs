@@ -74,7 +74,8 @@ pub(super) async fn written(questions: &Questions, sql: &str, asked: Asked, how:
             None => Some((Err(io::Error::other("the writing ended in the middle")), None)),
         }
     });
-    Ok(answered(media, Body::from_stream(stream::iter([Ok(first)]).chain(rest))))
+    // Whoever compresses asks once more behind the end.
+    Ok(answered(media, Body::from_stream(stream::iter([Ok(first)]).chain(rest).fuse())))
 }
 
 fn answered(media: &'static str, body: Body) -> Response {
