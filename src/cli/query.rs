@@ -65,15 +65,15 @@ pub(super) struct QueryArgs {
     /// Write the answer into a file
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Rows of the answer at most [default: 1000 for a table, else 1000000]
+    /// Rows of the answer at most [default: 1000 for a table, else query.rows of the configuration, 1000000]
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
-    /// How long it may take, such as 500ms, 30s or 5m
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
-    timeout: Millis,
-    /// Memory that it may take for sorting, grouping and joining, such as 512MiB or 2GiB
-    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = size)]
-    memory: usize,
+    /// How long it may take, such as 500ms, 30s or 5m [default: query.timeout of the configuration, 60s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    timeout: Option<Millis>,
+    /// Memory that it may take for sorting, grouping and joining, such as 512MiB or 2GiB [default: query.memory_bytes of the configuration, 1GiB]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    memory: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -126,8 +126,12 @@ pub(super) fn run(args: &QueryArgs, config: &Config, data_dir: &DataDir, out: &m
     }
     let question = question(args, data_dir)?;
     let is_table = args.format == Format::Table;
-    let rows = args.limit.unwrap_or(if is_table { TABLE_ROWS } else { Limits::default().rows });
-    let limits = Limits { rows, time: args.timeout.duration(), memory: args.memory };
+    let usual = config.query.limits();
+    let limits = Limits {
+        rows: args.limit.unwrap_or(if is_table { TABLE_ROWS.min(usual.rows) } else { usual.rows }),
+        time: args.timeout.map_or(usual.time, Millis::duration),
+        memory: args.memory.unwrap_or(usual.memory),
+    };
     let answered = match form(args.format) {
         None => {
             let mut answer = ask(&engine, &question, limits)?;

@@ -14,6 +14,7 @@ use crate::capture::proxy::ProxyConfig;
 use crate::capture::registry::RegistryConfig;
 use crate::detect::DetectConfig;
 use crate::journal::JournalConfig;
+use crate::query::sql::QueryConfig;
 use crate::serve::ServerConfig;
 use crate::serve::auth::AuthConfig;
 use crate::serve::grpc::ClientConfig;
@@ -48,6 +49,8 @@ pub struct Config {
     pub audit: AuditConfig,
     /// Which rules look at what is recorded.
     pub detect: DetectConfig,
+    /// What questions in SQL may take.
+    pub query: QueryConfig,
     /// Where events are delivered to.
     pub sinks: SinksConfig,
     /// Where the server's own traces go.
@@ -179,7 +182,7 @@ impl Config {
             ("sandbox.fuse.threads", count(self.sandbox.fuse.threads), 1, 256),
             ("sandbox.network.max_connections", count(self.sandbox.network.max_connections), 1, 65_536),
         ];
-        own.into_iter().chain(self.server.grpc.ranges()).collect()
+        own.into_iter().chain(self.query.ranges()).chain(self.server.grpc.ranges()).collect()
     }
 }
 

@@ -9,6 +9,7 @@ pub mod grpc;
 pub mod http;
 mod listen;
 pub mod policies;
+pub mod questions;
 pub mod sessions;
 pub mod stream;
 mod trace;

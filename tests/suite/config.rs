@@ -118,7 +118,7 @@ fn an_unknown_key_is_refused_with_its_place_and_the_nearest_key() {
     let error = check("polices: {}\n", &[]).unwrap_err();
     assert_eq!(
         error,
-        "c.yaml:1:1: unknown key `polices`; did you mean `policies`? Here can stand: data_dir, server, client, auth, sessions, policies, journal, sandbox, audit, detect, sinks, telemetry"
+        "c.yaml:1:1: unknown key `polices`; did you mean `policies`? Here can stand: data_dir, server, client, auth, sessions, policies, journal, sandbox, audit, detect, query, sinks, telemetry"
     );
     let error = check("policies:\n  colour: red\n", &[]).unwrap_err();
     assert_eq!(error, "c.yaml:2:3: unknown key `colour` in `policies`; here can stand: dir, default");

@@ -19,6 +19,7 @@ mod conservation;
 mod console;
 mod detect;
 mod evidence;
+mod flight;
 mod fuse;
 mod golden;
 mod grpc;

@@ -16,6 +16,7 @@ use crate::app::keys::key_file;
 use crate::app::policy::{load_policy, variables};
 use crate::app::sessions::Sessions;
 use crate::app::sinks::Sinks;
+use crate::app::sql::engine;
 use crate::app::totals::Totals;
 use crate::config::{Config, Environment};
 use crate::event::{PolicyLoaded, Severity};
@@ -24,10 +25,11 @@ use crate::policy::Policy;
 use crate::runtime::clock;
 use crate::runtime::metrics::metrics;
 use crate::serve::auth::Keys;
-use crate::serve::grpc::{EventsApi, Exec, GrpcServer, IngestApi, PoliciesApi, PolicyFolder, Services, SessionCalls};
+use crate::serve::grpc::{EventsApi, Exec, FlightApi, GrpcServer, IngestApi, PoliciesApi, PolicyFolder, Services, SessionCalls};
 use crate::serve::http::events::event_routes;
 use crate::serve::http::sessions::session_routes;
-use crate::serve::http::{HttpServer, HttpState, NotReady, policy_routes, sensor_routes};
+use crate::serve::http::{HttpServer, HttpState, NotReady, policy_routes, query_routes, sensor_routes};
+use crate::serve::questions::Questions;
 use crate::serve::sessions::SessionStore;
 use crate::serve::stream::{Limits, Streams};
 use crate::serve::{Admission, SessionGuard};
@@ -87,13 +89,16 @@ pub(super) async fn build(config: &Config, environment: &Environment, journal: &
     let events = EventsApi::new(Arc::clone(&streams), Arc::new(ingest.clone()));
     let folder = PolicyFolder { dir: config.policies.dir.clone(), default: config.policies.default.clone(), variables };
     let pages = pages.merge(policy_routes(folder.clone()));
+    let questions = Questions::new(engine(config, journal.data_dir(), None)?, &config.query);
+    let pages = pages.merge(query_routes(questions.clone()));
     let sessions = Arc::new(Sessions::start(Arc::clone(journal), config, environment, PROGRAM)?);
     let store: Arc<dyn SessionStore> = sessions.clone();
     let services = Services::new(&config.server.grpc)
         .with_events(events)
         .with_policies(PoliciesApi::new(folder))
         .with_sessions(SessionCalls::new(Arc::clone(&store)))
-        .with_exec(Exec::new(Arc::clone(&store)));
+        .with_exec(Exec::new(Arc::clone(&store)))
+        .with_flight(FlightApi::new(questions));
 
     // Where it is served.
     let draining = Arc::new(AtomicBool::new(false));

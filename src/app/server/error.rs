@@ -4,6 +4,7 @@ use crate::app::RunError;
 use crate::app::detect::DetectError;
 use crate::app::telemetry::TelemetryError;
 use crate::journal::JournalError;
+use crate::query::sql::SqlError;
 use crate::serve::auth::KeyFileError;
 use crate::serve::grpc::GrpcError;
 use crate::serve::http::ServeError;
@@ -34,6 +35,9 @@ pub enum ServerError {
     /// The server's own spans cannot be exported.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
+    /// The engine that answers questions cannot be started.
+    #[error(transparent)]
+    Sql(#[from] SqlError),
     /// A sink cannot be started.
     #[error(transparent)]
     Sinks(#[from] DeliverStartError),

@@ -10,11 +10,15 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
+use super::engine::Held;
 use super::error::SqlError;
 use super::limits::Limits;
 
 /// Rows of an answer, in columns.
 pub type Batch = RecordBatch;
+
+/// The columns of an answer.
+pub type Columns = SchemaRef;
 
 /// Batches that wait for whoever reads.
 const WAITING: usize = 2;
@@ -31,16 +35,18 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Runs the plan's stream on the engine's threads.
+    /// Runs the plan's stream on the engine's threads, and holds something until its end.
     pub(super) fn start(
         runtime: &Handle,
         mut stream: datafusion::execution::SendableRecordBatchStream,
         limits: Limits,
         deadline: Instant,
+        held: Held,
     ) -> Self {
         let schema = stream.schema();
         let (sender, batches) = mpsc::channel(WAITING);
         let work = runtime.spawn(async move {
+            let _until_the_end = held;
             loop {
                 let next = match timeout_at(deadline, stream.next()).await {
                     Err(_late) => Some(Err(SqlError::Time { limit: limits.time })),

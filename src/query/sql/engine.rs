@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::DataFusionError;
+use datafusion::common::{DataFusionError, plan_err};
 use datafusion::datasource::ViewTable;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::GreedyMemoryPool;
@@ -16,7 +16,7 @@ use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::answer::Answer;
 use super::error::SqlError;
@@ -25,12 +25,17 @@ use super::guard;
 use super::lake::{LakeFiles, Snapshot};
 use super::limits::Limits;
 use super::table::{EventsTable, table_schema};
-use super::tables::{TableInfo, columns};
+use super::tables::{TableInfo, TableKind, columns};
+use super::task::Task;
 use super::views::views;
 use crate::journal::{DataDir, ReaderStore};
 
 /// The table.
-const EVENTS: &str = "events";
+pub(super) const EVENTS: &str = "events";
+
+/// The catalog and the schema in which table and views stand.
+pub(super) const CATALOG: &str = "agentsh";
+pub(super) const SCHEMA: &str = "public";
 
 /// Aggregates that gather every value of their input, whose memory the engine counts far too low for texts.
 const UNBOUNDED: &[&str] = &["array_agg", "string_agg"];
@@ -47,17 +52,25 @@ pub enum Lake {
 
 /// Answers questions about one journal.
 pub struct Engine {
-    journal: PathBuf,
-    lake: Option<LakeFiles>,
-    techniques: Arc<dyn Techniques>,
-    threads: usize,
+    sources: Arc<Sources>,
     runtime: Option<Runtime>,
     handle: Handle,
 }
 
+/// What is asked.
+struct Sources {
+    journal: PathBuf,
+    lake: Option<LakeFiles>,
+    techniques: Arc<dyn Techniques>,
+    threads: usize,
+}
+
+/// What is held for as long as a question is worked on, such as the turn that it has.
+pub type Held = Box<dyn Send>;
+
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "questions about {}", self.journal.display())
+        write!(f, "questions about {}", self.journal().display())
     }
 }
 
@@ -78,7 +91,8 @@ impl Engine {
             Lake::Folder(folder) => Some(LakeFiles::new(folder)),
         };
         let handle = runtime.handle().clone();
-        Ok(Self { journal, lake, techniques, threads, runtime: Some(runtime), handle })
+        let sources = Arc::new(Sources { journal, lake, techniques, threads });
+        Ok(Self { sources, runtime: Some(runtime), handle })
     }
 
     /// The engine's threads, for [`Answer::wait`].
@@ -90,7 +104,13 @@ impl Engine {
     /// The journal's file.
     #[must_use]
     pub fn journal(&self) -> &Path {
-        &self.journal
+        &self.sources.journal
+    }
+
+    /// The catalog and the schema in which the tables stand: a table's full name begins with them.
+    #[must_use]
+    pub const fn home() -> (&'static str, &'static str) {
+        (CATALOG, SCHEMA)
     }
 
     /// Asks, as of now.
@@ -98,24 +118,26 @@ impl Engine {
     /// # Errors
     /// [`SqlError`].
     pub async fn query(&self, question: &str, limits: Limits) -> Result<Answer, SqlError> {
+        self.query_holding(question, limits, Box::new(())).await
+    }
+
+    /// Asks, as of now, and holds something until the work is over: at its end, at a bound, or when nobody waits any more.
+    ///
+    /// # Errors
+    /// [`SqlError`].
+    pub async fn query_holding(&self, question: &str, limits: Limits, held: Held) -> Result<Answer, SqlError> {
         let deadline = Instant::now() + limits.time;
-        let statement = guard::read(question, limits.memory)?;
-        let context = self.context(&question.to_lowercase(), limits)?;
-        let failed = |error| SqlError::of(error, limits.memory);
-        let planning = self.handle.spawn(async move {
-            let plan = plan(&context, statement).await?;
-            let physical = context.state().create_physical_plan(&plan).await?;
-            Ok::<_, DataFusionError>((physical, context.task_ctx()))
+        let (sources, question, threads) = (Arc::clone(&self.sources), question.to_owned(), self.handle.clone());
+        let starting = Task::start(&self.handle, async move {
+            let statement = guard::read(&question, limits.memory)?;
+            let context = sources.context(&question.to_lowercase(), limits)?;
+            let failed = |error| SqlError::of(error, limits.memory);
+            let plan = plan(&context, statement).await.map_err(failed)?;
+            let physical = context.state().create_physical_plan(&plan).await.map_err(failed)?;
+            let stream = execute_stream(physical, context.task_ctx()).map_err(failed)?;
+            Ok(Answer::start(&threads, stream, limits, deadline, held))
         });
-        let planned = timeout_at(deadline, planning).await.map_err(|_late| SqlError::Time { limit: limits.time })?;
-        let planned = planned.map_err(|error| SqlError::Failed { what: error.to_string() })?;
-        let (physical, task) = planned.map_err(failed)?;
-        // Starting a stream may start tasks, which belong on the engine's threads.
-        let entered = self.handle.enter();
-        let stream = execute_stream(physical, task).map_err(failed)?;
-        let answer = Answer::start(&self.handle, stream, limits, deadline);
-        drop(entered);
-        Ok(answer)
+        timeout_at(deadline, starting).await.map_err(|_late| SqlError::Time { limit: limits.time })?
     }
 
     /// The columns of a question's answer, without asking it.
@@ -123,10 +145,14 @@ impl Engine {
     /// # Errors
     /// [`SqlError`].
     pub async fn columns_of(&self, question: &str, limits: Limits) -> Result<SchemaRef, SqlError> {
-        let statement = guard::read(question, limits.memory)?;
-        let context = self.context(&question.to_lowercase(), limits)?;
-        let plan = plan(&context, statement).await.map_err(|error| SqlError::of(error, limits.memory))?;
-        Ok(Arc::clone(plan.schema().inner()))
+        let (sources, question) = (Arc::clone(&self.sources), question.to_owned());
+        let planning = Task::start(&self.handle, async move {
+            let statement = guard::read(&question, limits.memory)?;
+            let context = sources.context(&question.to_lowercase(), limits)?;
+            let plan = plan(&context, statement).await.map_err(|error| SqlError::of(error, limits.memory))?;
+            Ok(Arc::clone(plan.schema().inner()))
+        });
+        timeout(limits.time, planning).await.map_err(|_late| SqlError::Time { limit: limits.time })?
     }
 
     /// What can be asked about.
@@ -138,11 +164,14 @@ impl Engine {
             name: EVENTS.to_owned(),
             about: "every event of the journal, one flat typed row for each".to_owned(),
             columns: columns(&table_schema()),
+            kind: TableKind::Table,
+            schema: table_schema(),
         };
         let mut tables = vec![events];
         for view in views() {
             let schema = self.columns_of(&view.text, Limits::default()).await?;
-            tables.push(TableInfo { name: view.name, about: view.about, columns: columns(&schema) });
+            let (name, about) = (view.name, view.about);
+            tables.push(TableInfo { name, about, columns: columns(&schema), kind: TableKind::View, schema });
         }
         Ok(tables)
     }
@@ -152,11 +181,16 @@ impl Engine {
     pub const fn functions() -> &'static [(&'static str, &'static str)] {
         FUNCTIONS
     }
+}
 
+impl Sources {
     /// What the planner needs for a question, as of now.
     fn context(&self, question: &str, limits: Limits) -> Result<SessionContext, SqlError> {
         let failed = |error| SqlError::of(error, limits.memory);
-        let mut config = SessionConfig::new().with_information_schema(true).with_target_partitions(self.threads);
+        let mut config = SessionConfig::new()
+            .with_default_catalog_and_schema(CATALOG, SCHEMA)
+            .with_information_schema(true)
+            .with_target_partitions(self.threads);
         let options = config.options_mut();
         options.sql_parser.collect_spans = true;
         options.execution.parquet.pushdown_filters = true;
@@ -212,6 +246,9 @@ async fn plan(context: &SessionContext, statement: Statement) -> Result<LogicalP
     let state = context.state();
     let plan = state.statement_to_plan(statement).await?;
     guard::planning().verify_plan(&plan)?;
+    if let Some(name) = plan.get_parameter_names()?.into_iter().min() {
+        return plan_err!("the question has the parameter `{name}`, and no values are taken: write them into the question");
+    }
     state.optimize(&plan)
 }
 

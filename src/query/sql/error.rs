@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use datafusion::arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, SchemaError};
 
 use crate::journal::{JournalError, StoreError};
@@ -51,9 +52,15 @@ pub enum SqlError {
         /// Character of the line, from 1.
         column: u64,
     },
+    /// A value cannot be computed from what was recorded.
+    #[error("a value cannot be computed: {what}")]
+    Value {
+        /// Which, and why.
+        what: String,
+    },
     /// It needs more memory than it may take.
     #[error(
-        "the question needs more than {limit} bytes of memory: ask for fewer rows or columns, or raise the limit (`--memory`)"
+        "the question needs more than {limit} bytes of memory: ask for fewer rows or columns, or raise the limit (`--memory`; of a server `query.memory_bytes`)"
     )]
     Memory {
         /// Bytes that it may take.
@@ -61,7 +68,7 @@ pub enum SqlError {
     },
     /// It takes longer than it may.
     #[error(
-        "the question takes longer than {limit:?}: narrow it by `time`, `seq` or `session_id`, or raise the limit (`--timeout`)"
+        "the question takes longer than {limit:?}: narrow it by `time`, `seq` or `session_id`, or raise the limit (`--timeout`; of a server `query.timeout`)"
     )]
     Time {
         /// How long it may take.
@@ -93,6 +100,7 @@ impl SqlError {
             | SqlError::Syntax { .. }
             | SqlError::NotAQuestion { .. }
             | SqlError::Unanswerable { .. }
+            | SqlError::Value { .. }
             | SqlError::Memory { .. }
             | SqlError::Time { .. }
             | SqlError::Failed { .. } => None,
@@ -107,6 +115,7 @@ impl SqlError {
             SqlError::Syntax { .. }
                 | SqlError::NotAQuestion { .. }
                 | SqlError::Unanswerable { .. }
+                | SqlError::Value { .. }
                 | SqlError::Memory { .. }
                 | SqlError::Time { .. }
         )
@@ -131,6 +140,8 @@ impl SqlError {
             }
             DataFusionError::Shared(inner) => match inner.find_root() {
                 DataFusionError::ResourcesExhausted(_) => SqlError::Memory { limit: memory },
+                DataFusionError::ArrowError(source, _) => computed(source),
+                DataFusionError::Execution(what) => SqlError::Value { what: first_line(what) },
                 other => SqlError::Failed { what: other.strip_backtrace() },
             },
             DataFusionError::Collection(errors) => match errors.into_iter().next() {
@@ -138,12 +149,13 @@ impl SqlError {
                 None => SqlError::Failed { what: "the engine gives no reason".to_owned() },
             },
             DataFusionError::ArrowError(source, _) => match *source {
-                datafusion::arrow::error::ArrowError::ExternalError(source) => match source.downcast::<DataFusionError>() {
+                ArrowError::ExternalError(source) => match source.downcast::<DataFusionError>() {
                     Ok(inner) => Self::of(*inner, memory),
                     Err(other) => SqlError::Failed { what: other.to_string() },
                 },
-                other => SqlError::Failed { what: other.to_string() },
+                other => computed(&other),
             },
+            DataFusionError::Execution(what) => SqlError::Value { what: first_line(&what) },
             DataFusionError::SQL(source, _) => syntax(&source.to_string()),
             DataFusionError::SchemaError(source, _) => unanswerable(&source, position),
             DataFusionError::Plan(what) | DataFusionError::NotImplemented(what) => {
@@ -155,8 +167,22 @@ impl SqlError {
     }
 }
 
+/// What the kernels say of values is about the question; the rest is about files and the engine.
+fn computed(error: &ArrowError) -> SqlError {
+    let what = first_line(&error.to_string());
+    match error {
+        ArrowError::DivideByZero
+        | ArrowError::ArithmeticOverflow(_)
+        | ArrowError::CastError(_)
+        | ArrowError::ComputeError(_)
+        | ArrowError::InvalidArgumentError(_)
+        | ArrowError::ParseError(_) => SqlError::Value { what },
+        _ => SqlError::Failed { what },
+    }
+}
+
 fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().replace("datafusion.public.", "").replace("Error during planning: ", "")
+    text.lines().next().unwrap_or_default().replace("agentsh.public.", "").replace("Error during planning: ", "")
 }
 
 /// The parser says where in its text: `… at Line: 1, Column: 8`.

@@ -1,6 +1,7 @@
 //! The forms of an answer: JSON, JSON lines, CSV, Arrow's stream, Parquet. Written as the batches come.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -13,7 +14,11 @@ use datafusion::parquet::file::properties::WriterProperties;
 use serde_json::{Map, Value, json};
 
 use super::cells;
+use super::plain::{plain, plain_columns};
 use super::tables::words;
+
+/// Bytes of a row group of Parquet, about: so much of an answer is held until it can be written.
+const ROW_GROUP: usize = 64 << 20;
 
 /// A form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,13 +68,11 @@ impl<W: Write + Send> AnswerWriter<W> {
                 writeln!(out, "{}", names.join(","))?;
                 Inner::Csv(out)
             }
-            Form::Arrow => Inner::Arrow(Box::new(StreamWriter::try_new(out, schema).map_err(arrow)?)),
+            Form::Arrow => Inner::Arrow(Box::new(StreamWriter::try_new(out, &plain_columns(schema)).map_err(arrow)?)),
             Form::Parquet => {
                 let level = ZstdLevel::try_new(3).map_err(parquet)?;
                 let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).build();
-                Inner::Parquet(Box::new(
-                    ArrowWriter::try_new(out, std::sync::Arc::clone(schema), Some(properties)).map_err(parquet)?,
-                ))
+                Inner::Parquet(Box::new(ArrowWriter::try_new(out, plain_columns(schema), Some(properties)).map_err(parquet)?))
             }
         };
         Ok(Self { schema: std::sync::Arc::clone(schema), inner, rows: 0 })
@@ -100,12 +103,17 @@ impl<W: Write + Send> AnswerWriter<W> {
             }
             Inner::Csv(out) => {
                 for row in 0..batch.num_rows() {
-                    let cells: Vec<String> = cells::row(batch, row).iter().map(|value| quoted(&plain(value))).collect();
+                    let cells: Vec<String> = cells::row(batch, row).iter().map(|value| quoted(&shown(value))).collect();
                     writeln!(out, "{}", cells.join(","))?;
                 }
             }
-            Inner::Arrow(writer) => writer.write(batch).map_err(arrow)?,
-            Inner::Parquet(writer) => writer.write(batch).map_err(parquet)?,
+            Inner::Arrow(writer) => writer.write(&plain(batch).map_err(arrow)?).map_err(arrow)?,
+            Inner::Parquet(writer) => {
+                writer.write(&plain(batch).map_err(arrow)?).map_err(parquet)?;
+                if writer.memory_size() >= ROW_GROUP {
+                    writer.flush().map_err(parquet)?;
+                }
+            }
         }
         Ok(())
     }
@@ -115,8 +123,20 @@ impl<W: Write + Send> AnswerWriter<W> {
     /// # Errors
     /// What the writer says.
     pub fn finish(self, truncated: bool) -> io::Result<()> {
+        self.end(&format!("\"truncated\":{truncated}"))
+    }
+
+    /// The same, and how long it took, where the form can say it.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn finish_timed(self, truncated: bool, elapsed: Duration) -> io::Result<()> {
+        self.end(&format!("\"truncated\":{truncated},\"elapsed_ms\":{}", elapsed.as_millis()))
+    }
+
+    fn end(self, members: &str) -> io::Result<()> {
         match self.inner {
-            Inner::Json(mut out) => writeln!(out, "],\"truncated\":{truncated}}}"),
+            Inner::Json(mut out) => writeln!(out, "],{members}}}"),
             Inner::JsonLines(_) | Inner::Csv(_) => Ok(()),
             Inner::Arrow(mut writer) => writer.finish().map_err(arrow),
             Inner::Parquet(writer) => writer.close().map(|_written| ()).map_err(parquet),
@@ -127,11 +147,11 @@ impl<W: Write + Send> AnswerWriter<W> {
 /// The rows of a batch as texts for people; `None` where there is nothing.
 #[must_use]
 pub fn texts(batch: &RecordBatch) -> Vec<Vec<Option<String>>> {
-    let text = |value: Value| if value.is_null() { None } else { Some(plain(&value)) };
+    let text = |value: Value| if value.is_null() { None } else { Some(shown(&value)) };
     (0..batch.num_rows()).map(|row| cells::row(batch, row).into_iter().map(text).collect()).collect()
 }
 
-fn plain(value: &Value) -> String {
+fn shown(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),

@@ -105,12 +105,17 @@ fn has_technique(techniques: &dyn Techniques, lists: &ListArray, ids: &StringArr
     let mut asked: Option<(&str, Vec<String>)> = None;
     let mut found = Vec::with_capacity(lists.len());
     for (row, id) in ids.iter().enumerate() {
-        let (Some(id), false) = (id, lists.is_null(row)) else {
+        let Some(id) = id else {
             found.push(false);
             continue;
         };
+        // Also where the list is empty: what is asked for does not exist, whatever the rows are.
         if asked.as_ref().is_none_or(|(known, _)| *known != id) {
             asked = Some((id, techniques.meant(id).map_err(DataFusionError::Plan)?));
+        }
+        if lists.is_null(row) {
+            found.push(false);
+            continue;
         }
         let meant = asked.as_ref().map_or(&[][..], |(_, meant)| meant);
         let list = lists.value(row);

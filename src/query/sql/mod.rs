@@ -11,6 +11,7 @@
 
 mod answer;
 mod cells;
+mod config;
 mod engine;
 mod error;
 mod forms;
@@ -19,18 +20,22 @@ mod guard;
 mod lake;
 mod limits;
 mod live;
+mod plain;
 mod push_down;
 mod questions;
 mod reader;
 mod table;
 mod tables;
+mod task;
 mod views;
 
-pub use answer::{Answer, Batch};
-pub use engine::{Engine, Lake};
+pub use answer::{Answer, Batch, Columns};
+pub use config::QueryConfig;
+pub use engine::{Engine, Held, Lake};
 pub use error::SqlError;
 pub use forms::{AnswerWriter, Form, texts};
 pub use functions::Techniques;
 pub use limits::Limits;
+pub use plain::{plain, plain_columns};
 pub use questions::{Parameter, Question, questions};
-pub use tables::{ColumnInfo, TableInfo};
+pub use tables::{ColumnInfo, TableInfo, TableKind};

@@ -53,7 +53,7 @@ impl ParquetFileReaderFactory for OpenFiles {
     ) -> Result<Box<dyn AsyncFileReader + Send>> {
         match self.files.get(file.object_meta.location.as_ref()) {
             Some(open) => Ok(Box::new(open.clone())),
-            None => Err(DataFusionError::Execution(format!("{} is no file of the lake", file.object_meta.location))),
+            None => Err(DataFusionError::Internal(format!("{} is no file of the lake", file.object_meta.location))),
         }
     }
 }

@@ -13,6 +13,19 @@ pub struct TableInfo {
     pub about: String,
     /// Its columns, in order.
     pub columns: Vec<ColumnInfo>,
+    /// Which of both it is.
+    pub kind: TableKind,
+    /// Its columns as the engine has them.
+    pub schema: SchemaRef,
+}
+
+/// What a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableKind {
+    /// The table.
+    Table,
+    /// A view of it.
+    View,
 }
 
 /// A column.

@@ -10,18 +10,25 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
+use super::credentials::Shown;
 use super::seam::Caller;
 use crate::runtime::clock;
 use crate::runtime::metrics::metrics;
-use crate::serve::auth::{Credentials, Identity, Keys, Peer, Role, Unauthorized, rpc_access};
+use crate::serve::auth::{ApiKey, Credentials, Identity, Keys, Peer, Role, SignIns, Unauthorized, rpc_access};
 use crate::serve::listen::names_loopback;
 
-/// Metadata that carries the key.
-const API_KEY: &str = "x-api-key";
+/// The call with which drivers of Flight SQL change a key for a token.
+const HANDSHAKE: &str = "/arrow.flight.protocol.FlightService/Handshake";
+
+/// The token that a handshake's caller may show from now on, in the place of the key. It stands in the extensions of the request.
+#[derive(Clone)]
+pub(super) struct SignedIn(pub(super) String);
 
 /// What [`Gate`] looks at.
 pub(super) struct Rules {
     pub(super) keys: Arc<Keys>,
+    /// What handshakes have given.
+    pub(super) sign_ins: SignIns,
     /// The server is about to stop: nothing new begins.
     pub(super) draining: AtomicBool,
 }
@@ -56,7 +63,10 @@ impl<S: Service<Request<Body>, Response = Response<Body>>> Service<Request<Body>
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         match self.rules.check(&request) {
-            Ok(identity) => {
+            Ok((identity, signed_in)) => {
+                if let Some(signed_in) = signed_in {
+                    request.extensions_mut().insert(signed_in);
+                }
                 let caller = Caller {
                     name: identity.proven.then(|| identity.name.clone()),
                     admin: !identity.proven || identity.roles.contains(Role::Admin),
@@ -71,7 +81,7 @@ impl<S: Service<Request<Body>, Response = Response<Body>>> Service<Request<Body>
 }
 
 impl Rules {
-    fn check(&self, request: &Request<Body>) -> Result<Identity, Status> {
+    fn check(&self, request: &Request<Body>) -> Result<(Identity, Option<SignedIn>), Status> {
         let path = request.uri().path();
         let access = rpc_access(path).ok_or_else(|| Status::unimplemented(format!("there is no {path}")))?;
         let Some(peer) = request.extensions().get::<Peer>() else {
@@ -84,12 +94,27 @@ impl Rules {
         if self.draining.load(Ordering::Acquire) && !path.starts_with("/grpc.health.") {
             return Err(Status::unavailable("the server shuts down"));
         }
-        let api_key = request.headers().get(API_KEY).map(http::HeaderValue::as_bytes);
-        self.keys.admit(access, &Credentials { peer, api_key }, clock::now()).map_err(|refused| {
+        let shown = Shown::of(request.headers());
+        let admitted = match &shown {
+            Shown::Token(token) => {
+                let key = self.sign_ins.find(token, clock::instant());
+                self.keys.admit_signed_in(access, peer, key.as_ref(), clock::now())
+            }
+            Shown::Key(_) | Shown::Nothing => self.keys.admit(access, &Credentials { peer, api_key: shown.key() }, clock::now()),
+        };
+        let identity = admitted.map_err(|refused| {
             metrics().calls_refused.of("grpc").add(1);
             tracing::info!(peer = %peer.addr, path, reason = %refused, "a call was refused");
             status(&refused)
-        })
+        })?;
+        let signed_in = if path == HANDSHAKE { self.sign_in(&identity, &shown) } else { None };
+        Ok((identity, signed_in))
+    }
+
+    /// A token for the key that a handshake has shown.
+    fn sign_in(&self, identity: &Identity, shown: &Shown) -> Option<SignedIn> {
+        let key = ApiKey::parse(shown.key()?).filter(|_| identity.proven)?;
+        Some(SignedIn(self.sign_ins.begin(key.proof(), clock::instant())))
     }
 }
 

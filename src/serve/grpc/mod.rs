@@ -1,4 +1,4 @@
-//! gRPC: the services of `proto/agentsh/v1`, the server that they run on, and what stands in front of every call.
+//! gRPC: the services of `proto/agentsh/v1`, Arrow Flight SQL, the server that they run on, and what stands in front of every call.
 //!
 //! Bounds, all from `server.grpc`: connections (further ones wait in the kernel's backlog), calls on a connection (further ones wait),
 //! bytes of a message and of headers (larger ones are refused), time until a connection has begun and until a call is answered.
@@ -7,8 +7,10 @@ mod client;
 mod client_tls;
 mod config;
 mod connection;
+mod credentials;
 mod decision;
 mod events;
+mod flight;
 mod gate;
 mod ingest;
 mod policies;
@@ -34,6 +36,7 @@ pub use client::GrpcClient;
 pub use clients::*;
 pub use config::{ClientConfig, ClientTlsConfig, GrpcConfig, TlsConfig};
 pub use events::{EventsApi, JOURNAL_HEAD, READ_ON_AFTER};
+pub use flight::FlightApi;
 pub use generated::*;
 pub use ingest::IngestApi;
 pub use policies::PoliciesApi;

@@ -22,6 +22,7 @@ use super::services::{Services, compressed};
 use super::tls::{TlsError, acceptor};
 use super::trace::TraceLayer;
 use crate::encode::proto::DESCRIPTORS;
+use crate::serve::auth::SignIns;
 use crate::serve::listen::{Admission, NotLoopback, checked};
 
 /// How often it is asked whether the server can do its work.
@@ -98,7 +99,7 @@ impl GrpcServer {
         };
         let connections = ReceiverStream::new(acceptor.run(stopped.clone()));
 
-        let rules = Arc::new(Rules { keys: admission.keys, draining: AtomicBool::new(false) });
+        let rules = Arc::new(Rules { keys: admission.keys, sign_ins: SignIns::default(), draining: AtomicBool::new(false) });
         let (mut routes, names) = services.into_parts();
         let (health, health_service) = tonic_health::server::health_reporter();
         let serves = is_serving();

@@ -3,11 +3,15 @@
 use tonic::service::RoutesBuilder;
 
 use super::config::GrpcConfig;
+use super::flight::{FlightApi, FlightServer};
 use super::{event_service_server, exec_service_server, policy_service_server, session_service_server};
 use event_service_server::{EventService, EventServiceServer};
 use exec_service_server::{ExecService, ExecServiceServer};
 use policy_service_server::{PolicyService, PolicyServiceServer};
 use session_service_server::{SessionService, SessionServiceServer};
+
+/// The name of Flight's service.
+const FLIGHT: &str = "arrow.flight.protocol.FlightService";
 
 /// Lets a service speak both compressions; the generated types share no trait that could.
 macro_rules! compressed {
@@ -72,6 +76,14 @@ impl Services {
     pub fn with_exec<T: ExecService>(mut self, exec: T) -> Self {
         self.routes.add_service(configured!(ExecServiceServer::new(exec), self.max_message_bytes));
         self.names.push(exec_service_server::SERVICE_NAME);
+        self
+    }
+
+    /// With Arrow Flight SQL.
+    #[must_use]
+    pub fn with_flight(mut self, flight: FlightApi) -> Self {
+        self.routes.add_service(configured!(FlightServer::new(flight), self.max_message_bytes));
+        self.names.push(FLIGHT);
         self
     }
 

@@ -36,7 +36,23 @@ pub(super) struct Bounded {
 pub(super) struct ClientAddr {
     pub(super) addr: SocketAddr,
     /// While it is set the connection may be silent: what it waits for takes its time.
-    pub(super) patient: Arc<AtomicBool>,
+    patient: Arc<AtomicBool>,
+}
+
+/// What is worked on may take its time, and its client may read as slowly: the connection is not closed for that.
+pub(super) struct Patience(Arc<AtomicBool>);
+
+impl Patience {
+    pub(super) fn of(client: &ClientAddr) -> Self {
+        client.patient.store(true, Ordering::Relaxed);
+        Self(Arc::clone(&client.patient))
+    }
+}
+
+impl Drop for Patience {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
 }
 
 impl Connected<IncomingStream<'_, Bounded>> for ClientAddr {

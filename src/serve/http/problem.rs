@@ -8,7 +8,9 @@ use serde::Serialize;
 
 use crate::journal::{JournalError, StoreError};
 use crate::query::SessionError as NameError;
+use crate::query::sql::SqlError;
 use crate::serve::auth::Unauthorized;
+use crate::serve::questions::QuestionError;
 use crate::serve::sessions::SessionError;
 use crate::serve::stream::StreamsError;
 
@@ -27,7 +29,7 @@ pub struct Problem {
     status: u16,
     /// What is wrong, and what to do.
     detail: String,
-    /// The parameter that is wrong.
+    /// The parameter, or the member of the body, that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     parameter: Option<String>,
     /// Where in a text that was read.
@@ -165,6 +167,30 @@ impl From<NameError> for Problem {
             NameError::Ambiguous { .. } => Self::parameter("session", error),
             NameError::Store(error) => error.into(),
         }
+    }
+}
+
+impl From<QuestionError> for Problem {
+    /// What needs too much is neither 408, after which browsers ask the same again by themselves, nor a fault of the server's: it is understood, and
+    /// cannot be done.
+    fn from(error: QuestionError) -> Self {
+        let error = match error {
+            QuestionError::Busy { .. } => return Self::new(StatusCode::SERVICE_UNAVAILABLE, error),
+            QuestionError::Sql(error) => error,
+        };
+        let place = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        let position = error.position().map(|(line, column)| Position { line: place(line), column: place(column) });
+        let problem = match error {
+            SqlError::Journal(error) => return error.into(),
+            SqlError::Store(error) => return error.into(),
+            SqlError::Lake { .. } | SqlError::Failed { .. } => return Self::fault(error),
+            SqlError::Syntax { .. } | SqlError::NotAQuestion { .. } | SqlError::Unanswerable { .. } | SqlError::Value { .. } => {
+                Self::new(StatusCode::BAD_REQUEST, error).about("sql")
+            }
+            SqlError::Memory { .. } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, error).about("sql"),
+            SqlError::Time { .. } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, error).about("timeout_ms"),
+        };
+        Self { position, ..problem }
     }
 }
 

@@ -3,8 +3,11 @@
 mod document;
 mod live;
 mod pages;
+mod query;
+mod query_ends;
 mod requests;
 pub mod rig;
 mod roles;
+mod shapes;
 mod sign_in;
 mod streams;

@@ -7,16 +7,19 @@ use std::sync::Arc;
 
 use agentsh::journal::{DataDir, Journal, JournalConfig};
 use agentsh::policy::Variables;
+use agentsh::query::sql::QueryConfig;
 use agentsh::runtime::units::Millis;
 use agentsh::serve::auth::Keys;
 use agentsh::serve::grpc::PolicyFolder;
 use agentsh::serve::http::events::event_routes;
-use agentsh::serve::http::{HttpConfig, HttpServer, HttpState, policy_routes, sensor_routes};
+use agentsh::serve::http::{HttpConfig, HttpServer, HttpState, policy_routes, query_routes, sensor_routes};
+use agentsh::serve::questions::Questions;
 use agentsh::serve::stream::{Limits, Streams};
 use agentsh::serve::{Admission, SessionGuard};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::sql::rig::engine;
 use crate::support::{DEADLINE, connect_event, exit_event, open_event};
 
 /// A server in this process. It ends when it is dropped.
@@ -32,6 +35,11 @@ pub fn serve(root: &Path) -> Served {
 }
 
 pub fn serve_with(root: &Path, keys: Keys) -> Served {
+    serve_asking(root, keys, &QueryConfig::default())
+}
+
+/// With these bounds of questions in SQL.
+pub fn serve_asking(root: &Path, keys: Keys, query: &QueryConfig) -> Served {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let data_dir = DataDir::at(root);
     let streams = Streams::start(&data_dir, Limits::default()).unwrap();
@@ -40,7 +48,8 @@ pub fn serve_with(root: &Path, keys: Keys) -> Served {
         .admitting(Admission { keys: Arc::new(keys), guard: SessionGuard::off() })
         .with_routes(event_routes(Arc::clone(&streams), data_dir.clone()))
         .with_routes(sensor_routes(data_dir))
-        .with_routes(policy_routes(folder));
+        .with_routes(policy_routes(folder))
+        .with_routes(query_routes(Questions::new(engine(&DataDir::at(root), None), query)));
     let config = HttpConfig { addr: SocketAddr::from(([127, 0, 0, 1], 0)) };
     let server = runtime.block_on(HttpServer::start(&config, state)).unwrap();
     Served { addr: server.addr(), server: Some(server), streams, runtime }

@@ -9,13 +9,16 @@ use std::time::Duration;
 
 use agentsh::encode::proto;
 use agentsh::event::Timestamp;
-use agentsh::journal::{Journal, JournalConfig};
+use agentsh::journal::{DataDir, Journal, JournalConfig};
 use agentsh::policy::{Policy, Variables};
+use agentsh::query::sql::QueryConfig;
 use agentsh::runtime::{clock, ids};
 use agentsh::serve::auth::{ApiKey, KeyEntry, KeyFile, Keys, Role};
 use agentsh::serve::grpc::{
-    EventsApi, GrpcConfig, GrpcServer, IngestApi, PoliciesApi, PolicyFolder, Services, event_service_client::EventServiceClient,
+    EventsApi, FlightApi, GrpcConfig, GrpcServer, IngestApi, PoliciesApi, PolicyFolder, Services,
+    event_service_client::EventServiceClient,
 };
+use agentsh::serve::questions::Questions;
 use agentsh::serve::stream::{Limits, Streams};
 use agentsh::serve::{Admission, SessionGuard};
 use tempfile::TempDir;
@@ -24,6 +27,7 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
+use crate::sql::rig::engine;
 use crate::support::DEADLINE;
 
 /// Makes a key with these roles and returns its text.
@@ -57,6 +61,16 @@ impl InProcess {
     }
 
     pub async fn start_with(keys: Keys, journal: JournalConfig, change: impl FnOnce(&mut GrpcConfig)) -> Self {
+        Self::start_asking(keys, journal, &QueryConfig::default(), change).await
+    }
+
+    /// With these bounds of questions in SQL.
+    pub async fn start_asking(
+        keys: Keys,
+        journal: JournalConfig,
+        query: &QueryConfig,
+        change: impl FnOnce(&mut GrpcConfig),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let journal = Arc::new(Journal::open(&folder.path().join("data"), &journal).unwrap());
         let mut config = GrpcConfig { addr: SocketAddr::from(([127, 0, 0, 1], 0)), ..GrpcConfig::default() };
@@ -68,7 +82,11 @@ impl InProcess {
         let dir = folder.path().join("policies");
         std::fs::create_dir(&dir).unwrap();
         let policies = PolicyFolder { dir: Some(dir), default: "built-in".to_owned(), variables: variables() };
-        let services = Services::new(&config).with_events(events).with_policies(PoliciesApi::new(policies));
+        let engine = engine(&DataDir::at(folder.path().join("data")), None);
+        let services = Services::new(&config)
+            .with_events(events)
+            .with_policies(PoliciesApi::new(policies))
+            .with_flight(FlightApi::new(Questions::new(engine, query)));
         let admission = Admission { keys: Arc::new(keys), guard: SessionGuard::off() };
         let serving = Arc::clone(&journal);
         let is_serving = Box::new(move || serving.failure().is_none());

@@ -88,6 +88,17 @@ impl Scribe {
         event.id
     }
 
+    /// With a severity of its own.
+    pub fn severe(&mut self, payload: impl Into<Payload>, severity: Severity) {
+        let event = Event { severity, ..self.event(payload, None) };
+        self.channel.publish(&event);
+    }
+
+    /// What follows is seen so many seconds later.
+    pub fn later(&mut self, seconds: i64) {
+        self.number += seconds;
+    }
+
     pub fn session(&mut self, name: Option<&str>) {
         self.session = name.map(SessionId::new);
     }

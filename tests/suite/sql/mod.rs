@@ -4,5 +4,6 @@ mod agreement;
 mod answers;
 mod bounds;
 mod command_line;
+mod known;
 mod refusals;
-mod rig;
+pub mod rig;

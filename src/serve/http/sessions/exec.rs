@@ -1,7 +1,5 @@
 //! `POST /api/v1/sessions/{id}/exec`: in frames both ways, or as JSON.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, Bytes};
@@ -20,7 +18,7 @@ use super::frames::{Frame, Frames, MEDIA_TYPE};
 use super::plain;
 use super::response::frame;
 use super::routes::Store;
-use crate::serve::http::connection::ClientAddr;
+use crate::serve::http::connection::{ClientAddr, Patience};
 use crate::serve::http::problem::Problem;
 use crate::serve::sessions::{Attended, Input, StartCommand, begin};
 
@@ -59,6 +57,7 @@ pub(super) async fn exec(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
+    // A command may be silent, or its client not read, for as long as they like.
     let patience = Patience::of(&client);
     let answered = if media_type(&parts.headers) == MEDIA_TYPE {
         framed(store, id, &parts.headers, body, patience).await
@@ -66,22 +65,6 @@ pub(super) async fn exec(
         whole(store, id, &parts.headers, body, patience).await
     };
     answered.unwrap_or_else(|refused| refused)
-}
-
-/// A command may be silent, or its client not read, for as long as they like: the connection is not closed for that.
-pub(super) struct Patience(Arc<AtomicBool>);
-
-impl Patience {
-    fn of(client: &ClientAddr) -> Self {
-        client.patient.store(true, Ordering::Relaxed);
-        Self(Arc::clone(&client.patient))
-    }
-}
-
-impl Drop for Patience {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Relaxed);
-    }
 }
 
 async fn framed(store: Store, id: String, headers: &HeaderMap, body: Body, patience: Patience) -> Result<Response, Response> {

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::exec::Patience;
 use super::response;
+use crate::serve::http::connection::Patience;
 use crate::serve::sessions::Said;
 
 /// Bytes of each output that the one object holds; what is more is read and left out, which it says.

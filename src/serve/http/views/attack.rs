@@ -13,7 +13,8 @@ use crate::serve::http::Problem;
 use crate::serve::http::parameters::Parameters;
 
 /// The matrix.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = AttackMatrix)]
 struct Matrix {
     /// Version of ATT&CK.
     version: &'static str,
@@ -22,17 +23,24 @@ struct Matrix {
 }
 
 /// One column.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = AttackTactic)]
 struct Tactic {
+    /// Its short name, such as `credential-access`.
     id: &'static str,
+    /// Its name.
     title: &'static str,
+    /// In the order of their ids.
     techniques: Vec<Cell>,
 }
 
 /// One technique; one that serves several tactics stands under each.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = AttackTechnique)]
 struct Cell {
+    /// Its id, such as `T1003.008`.
     id: &'static str,
+    /// Its name.
     name: &'static str,
     /// Detections that name it.
     count: u64,
@@ -44,7 +52,7 @@ struct Cell {
 #[utoipa::path(get, path = "/api/v1/attack", tag = "views", params(
     ("session" = Option<String>, Query, description = "Of this session only, by its id or the start of it."),
 ), responses(
-    (status = 200, description = "The matrix.", body = Object),
+    (status = 200, description = "The matrix.", body = Matrix),
     (status = 400, description = "A parameter cannot be.", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such session.", body = Problem, content_type = "application/problem+json"),
     (status = 500, description = "The journal cannot be read.", body = Problem, content_type = "application/problem+json"),

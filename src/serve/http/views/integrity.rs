@@ -21,7 +21,8 @@ const REST: i64 = 60_000_000;
 const TOLD: usize = 20;
 
 /// What the last verification found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = IntegrityVerified)]
 struct Verified {
     /// `whole`, `damaged` or `failed`.
     result: &'static str,
@@ -108,47 +109,64 @@ impl Integrity {
 }
 
 /// How the journal stands, and what was verified of it.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Integrity)]
 struct Stand {
     /// `seq` of the last event.
     size: u64,
+    /// The journal's own id.
+    #[schema(required)]
     journal_id: Option<String>,
+    /// The key that its checkpoints are signed with.
+    #[schema(required)]
     public_key: Option<String>,
+    /// The newest checkpoint.
+    #[schema(required)]
     checkpoint: Option<Signed>,
     /// Events declared lost.
     lost: u64,
     /// Sums that do not come out, in words.
     differences: Vec<String>,
     /// The verification that runs.
+    #[schema(required)]
     running: Option<Running>,
     /// The last one that ended since the server was started.
+    #[schema(required)]
     last: Option<Verified>,
     /// The server's time, µs since 1970.
     now_us: i64,
 }
 
 /// The newest checkpoint.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = IntegrityCheckpoint)]
 struct Signed {
+    /// Events that it covers.
     tree_size: u64,
+    /// Root of the tree over them, in hex.
     root: String,
+    /// When it was signed, µs since 1970.
     time_us: i64,
     /// Events behind it.
     unsigned: u64,
+    /// The signed note.
     note: String,
 }
 
 /// A verification that runs.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = IntegrityRunning)]
 struct Running {
+    /// Events that it has read.
     read: u64,
+    /// Events that it reads.
     all: u64,
 }
 
 /// How the journal stands: its size, the newest signed checkpoint, losses, and up to where it was verified, with which result. Asking
 /// begins a verification in the background where the last one ended more than a minute ago.
 #[utoipa::path(get, path = "/api/v1/integrity", tag = "views", responses(
-    (status = 200, description = "How it stands.", body = Object),
+    (status = 200, description = "How it stands.", body = Stand),
     (status = 400, description = "There are no parameters.", body = Problem, content_type = "application/problem+json"),
     (status = 500, description = "The journal cannot be read.", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "The journal is busy.", body = Problem, content_type = "application/problem+json"),

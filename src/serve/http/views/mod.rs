@@ -8,6 +8,7 @@ mod integrity;
 mod parameters;
 mod report;
 mod session;
+mod shapes;
 mod state;
 
 pub use state::{Views, view_routes};

@@ -4,6 +4,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
 
 use super::parameters::{filter, known};
+use super::shapes::{FileChanges, NetworkHosts, ProcessTree, SessionIndex, Timeline};
 use super::state::Views;
 use crate::query::session::{changes, index, network, timeline, tree};
 use crate::serve::http::Problem;
@@ -31,7 +32,7 @@ const EVERY: u64 = 1_000;
     ("since" = Option<u64>, Query, description = "From this time, µs since 1970."),
     ("until" = Option<u64>, Query, description = "Before this time, µs since 1970."),
 ), responses(
-    (status = 200, description = "The timeline.", body = Object),
+    (status = 200, description = "The timeline.", body = Timeline),
     (status = 400, description = "A parameter cannot be, or several sessions start so.", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such session.", body = Problem, content_type = "application/problem+json"),
     (status = 500, description = "The journal cannot be read.", body = Problem, content_type = "application/problem+json"),
@@ -66,7 +67,7 @@ pub(super) async fn timeline_of(State(views): State<Views>, Path(id): Path<Strin
     ("since" = Option<u64>, Query, description = "From this time, µs since 1970."),
     ("until" = Option<u64>, Query, description = "Before this time, µs since 1970."),
 ), responses(
-    (status = 200, description = "The positions.", body = Object),
+    (status = 200, description = "The positions.", body = SessionIndex),
     (status = 400, description = "A parameter cannot be, or several sessions start so.", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such session.", body = Problem, content_type = "application/problem+json"),
     (status = 500, description = "The journal cannot be read.", body = Problem, content_type = "application/problem+json"),
@@ -87,7 +88,7 @@ pub(super) async fn index_of(State(views): State<Views>, Path(id): Path<String>,
 
 /// The processes of the session: who started whom, how each ended, what was refused and detected.
 #[utoipa::path(get, path = "/api/v1/sessions/{id}/tree", tag = "views", params(("id" = String, Path, description = "The session, or the start of its id.")), responses(
-    (status = 200, description = "The processes, and the places of those that are roots.", body = Object),
+    (status = 200, description = "The processes, and the places of those that are roots.", body = ProcessTree),
     (status = 400, description = "Several sessions start so.", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such session.", body = Problem, content_type = "application/problem+json"),
     (status = 500, description = "The journal cannot be read.", body = Problem, content_type = "application/problem+json"),
@@ -102,7 +103,7 @@ pub(super) async fn tree_of(State(views): State<Views>, Path(id): Path<String>, 
 
 /// What became of the session's files, net of intermediate steps.
 #[utoipa::path(get, path = "/api/v1/sessions/{id}/files", tag = "views", params(("id" = String, Path, description = "The session, or the start of its id.")), responses(
-    (status = 200, description = "The changes, by path.", body = Object),
+    (status = 200, description = "The changes, by path.", body = FileChanges),
     (status = 400, description = "Several sessions start so.", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such session.", body = Problem, content_type = "application/problem+json"),
     (status = 500, description = "The journal cannot be read.", body = Problem, content_type = "application/problem+json"),
@@ -117,7 +118,7 @@ pub(super) async fn files_of(State(views): State<Views>, Path(id): Path<String>,
 
 /// The hosts that the session had to do with: how often, how many bytes, what was refused.
 #[utoipa::path(get, path = "/api/v1/sessions/{id}/network", tag = "views", params(("id" = String, Path, description = "The session, or the start of its id.")), responses(
-    (status = 200, description = "The hosts, those with the most bytes first.", body = Object),
+    (status = 200, description = "The hosts, those with the most bytes first.", body = NetworkHosts),
     (status = 400, description = "Several sessions start so.", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such session.", body = Problem, content_type = "application/problem+json"),
     (status = 500, description = "The journal cannot be read.", body = Problem, content_type = "application/problem+json"),

@@ -1,0 +1,8 @@
+//! Arrow Flight SQL: the rows of the engine, what can be asked about, keys and roles, what is refused, and how questions end.
+
+mod ends;
+mod keys;
+mod metadata;
+mod refusals;
+mod rig;
+mod rows;
