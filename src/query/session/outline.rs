@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::str::FromStr as _;
 
 use serde::Serialize;
 
 use super::error::StoryError;
-use crate::event::{Family, Kind};
-use crate::query::{Filter, Reader};
+use crate::event::{Decision, Family, Kind, UnknownKind};
+use crate::journal::{JournalRow, OutlineRow};
+use crate::query::{Cel, Filter, Matcher, Reader};
 
 /// Most slices of a timeline.
 const MOST_BUCKETS: usize = 2_000;
@@ -59,6 +61,61 @@ pub struct Index {
     pub every: u64,
     /// Positions of rows 0, `every`, 2 · `every` …
     pub seqs: Vec<u64>,
+    /// When each of those was seen, µs since 1970.
+    pub times_us: Vec<i64>,
+}
+
+/// Which events are outlined.
+#[derive(Default)]
+pub struct Wanted {
+    filter: Filter,
+    expression: Option<Matcher>,
+}
+
+impl Wanted {
+    /// Those that match a filter, and for which an expression holds too, where there is one.
+    #[must_use]
+    pub fn new(filter: Filter, expression: Option<Cel>) -> Self {
+        // What the database looks at is not looked at again.
+        let expression = expression.map(|expression| Matcher::new(&Filter::default(), Some(expression)));
+        Self { filter, expression }
+    }
+
+    /// Calls `each` for those that are wanted, in order, until it breaks or nobody waits any more.
+    fn each(&self, reader: &Reader, going: Going<'_>, mut each: impl FnMut(&OutlineRow)) -> Result<(), StoryError> {
+        let conditions = self.filter.conditions();
+        let mut read: u64 = 0;
+        // Asks now and then whether anyone waits.
+        let mut go_on = || {
+            read += 1;
+            if read.is_multiple_of(4_096) && !going() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let Some(expression) = &self.expression else {
+            reader.store().outline(&conditions, |row| {
+                each(&row);
+                go_on()
+            })?;
+            return Ok(());
+        };
+        reader.rows::<StoryError>(0, &conditions, |row| {
+            if expression.cel_holds(row.seq, &row.columns) {
+                each(&outlined(row)?);
+            }
+            Ok(go_on())
+        })?;
+        Ok(())
+    }
+}
+
+fn outlined(row: &JournalRow<'_>) -> Result<OutlineRow, StoryError> {
+    let columns = &row.columns;
+    let unknown = |error: UnknownKind| StoryError::Event { seq: row.seq, what: error.to_string() };
+    let kind = Kind::from_str(columns.kind).map_err(unknown)?;
+    let refused = kind == Kind::PolicyDecision
+        && columns.decision == Some(Decision::Deny.as_str())
+        // Quotation marks within a text are escaped: this stands nowhere else.
+        && !columns.payload.contains("\"enforced\":false");
+    Ok(OutlineRow { seq: row.seq, time_us: columns.time_us, kind, refused })
 }
 
 /// The timeline of what matches, in `buckets` slices at most. An event outside of the span, since clocks differ, counts in the first or
@@ -66,22 +123,20 @@ pub struct Index {
 ///
 /// # Errors
 /// [`StoryError`].
-pub fn timeline(reader: &Reader, filter: &Filter, buckets: usize, going: Going<'_>) -> Result<Timeline, StoryError> {
-    let conditions = filter.conditions();
-    let Some((first, last)) = span(reader, filter)? else { return Ok(Timeline::default()) };
+pub fn timeline(reader: &Reader, wanted: &Wanted, buckets: usize, going: Going<'_>) -> Result<Timeline, StoryError> {
+    let Some((first, last)) = span(reader, &wanted.filter)? else { return Ok(Timeline::default()) };
     let buckets = buckets.clamp(1, MOST_BUCKETS);
     let count = i64::try_from(buckets).unwrap_or(1);
     let (from_us, to_us) = (first, last.max(first + 1));
     let width = ((to_us - from_us).saturating_add(count - 1) / count).max(1);
     let mut tallies: Vec<Tally> = vec![Tally::default(); buckets];
     let mut total = 0;
-    reader.store().outline(&conditions, |row| {
+    wanted.each(reader, going, |row| {
         let place = ((row.time_us - from_us) / width).clamp(0, count - 1);
         if let Some(tally) = usize::try_from(place).ok().and_then(|place| tallies.get_mut(place)) {
             tally.take(row.seq, row.kind, row.refused);
         }
         total += 1;
-        go_on(total, going)
     })?;
     let buckets = tallies.into_iter().zip(0_i64..).map(|(tally, place)| tally.bucket(from_us + place * width)).collect();
     Ok(Timeline { from_us, to_us, total, buckets })
@@ -91,34 +146,26 @@ pub fn timeline(reader: &Reader, filter: &Filter, buckets: usize, going: Going<'
 ///
 /// # Errors
 /// [`StoryError`].
-pub fn index(reader: &Reader, filter: &Filter, every: u64, going: Going<'_>) -> Result<Index, StoryError> {
-    let mut index = Index { total: 0, every: every.max(1), seqs: Vec::new() };
-    reader.store().outline(&filter.conditions(), |row| {
+pub fn index(reader: &Reader, wanted: &Wanted, every: u64, going: Going<'_>) -> Result<Index, StoryError> {
+    let mut index = Index { total: 0, every: every.max(1), seqs: Vec::new(), times_us: Vec::new() };
+    wanted.each(reader, going, |row| {
         if index.total.is_multiple_of(index.every) {
             if index.seqs.len() == MOST_SEQS {
-                let mut place = 0_usize;
-                index.seqs.retain(|_| {
-                    place += 1;
-                    !place.is_multiple_of(2)
-                });
+                index.seqs = index.seqs.iter().copied().step_by(2).collect();
+                index.times_us = index.times_us.iter().copied().step_by(2).collect();
                 index.every *= 2;
             }
             if index.total.is_multiple_of(index.every) {
                 index.seqs.push(row.seq);
+                index.times_us.push(row.time_us);
             }
         }
         index.total += 1;
-        go_on(index.total, going)
     })?;
     Ok(index)
 }
 
-/// Asks now and then whether anyone waits.
-fn go_on(rows: u64, going: Going<'_>) -> ControlFlow<()> {
-    if rows.is_multiple_of(4_096) && !going() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-}
-
-/// From when to when: as the filter says, or else the times of the first and the last event that match.
+/// From when to when: as the filter says, or else the times of the first and the last event that match it, whatever an expression says.
 fn span(reader: &Reader, filter: &Filter) -> Result<Option<(i64, i64)>, StoryError> {
     let conditions = filter.conditions();
     let time_behind = |after: u64| {
