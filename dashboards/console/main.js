@@ -101,7 +101,7 @@ function help() {
 
 let before = '';
 addEventListener('keydown', (pressed) => {
-  const typing = pressed.target.closest?.('input, textarea, select, dialog');
+  const typing = pressed.target.closest?.('input, textarea, select, dialog[open]');
   if (typing || pressed.ctrlKey || pressed.metaKey || pressed.altKey) return;
   const pages = { l: 'live', s: 'sessions', a: 'attack', i: 'integrity', q: 'sql' };
   if (before === 'g' && pages[pressed.key] && who()) go(pages[pressed.key]);

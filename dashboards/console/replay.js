@@ -93,7 +93,7 @@ export function replay(place, id, parameters, path, signal) {
   const faster = (by) => { speed = SPEEDS[Math.max(0, Math.min(SPEEDS.length - 1, SPEEDS.indexOf(speed) + by))]; speeds.value = String(speed); };
 
   const keys = (pressed) => {
-    if (!windows || pressed.ctrlKey || pressed.metaKey || pressed.altKey || pressed.target.closest('input, select, textarea, dialog')) return;
+    if (!windows || pressed.ctrlKey || pressed.metaKey || pressed.altKey || pressed.target.closest('input, select, textarea, dialog[open]')) return;
     if (pressed.key === ' ' && pressed.target.closest('button, a, summary')) return;
     const does = { ' ': () => toggle(), ArrowRight: () => (pressed.shiftKey ? seekBy(10) : (toggle(false), goTo(at + 1))), ArrowLeft: () => (pressed.shiftKey ? seekBy(-10) : (toggle(false), goTo(at - 1))),
       n: () => mark(1), p: () => mark(-1), ']': () => faster(1), '[': () => faster(-1) }[pressed.key];
