@@ -31,10 +31,10 @@ export function replay(place, id, parameters, path, signal) {
     const event = current();
     if (list.chosen !== at) list.choose(at);
     if (!event) return;
-    if (hasTerminal) screen.show(event.time_us + Math.min(waited, 1_000_000_000));
-    bar.value = String(Math.round(((event.time_us - line.from_us) / Math.max(1, line.to_us - line.from_us)) * 1000));
-    bar.setAttribute('aria-valuetext', `${moment(event.time_us)}, event ${count(at + 1)} of ${count(index.total)}`);
-    now.textContent = `${time(event.time_us)} · ${span(Math.max(0, event.time_us - line.from_us))} of ${span(line.to_us - line.from_us)} · event ${count(at + 1)} of ${count(index.total)}`;
+    if (hasTerminal) screen.show(event.at_us + Math.min(waited, 1_000_000_000));
+    bar.value = String(Math.round(((event.at_us - line.from_us) / Math.max(1, line.to_us - line.from_us)) * 1000));
+    bar.setAttribute('aria-valuetext', `${moment(event.at_us)}, event ${count(at + 1)} of ${count(index.total)}`);
+    now.textContent = `${time(event.at_us)} · ${span(Math.max(0, event.at_us - line.from_us))} of ${span(line.to_us - line.from_us)} · event ${count(at + 1)} of ${count(index.total)}`;
   }
   function say() {
     play.textContent = playing ? '❚❚' : '▶';
@@ -62,7 +62,7 @@ export function replay(place, id, parameters, path, signal) {
       const [event, next] = [current(), windows.row(at + 1)];
       // What is not there yet is waited for, and time with it.
       if (!event || !next) { waited = 0; break; }
-      const wait = Math.max(0, next.time_us - event.time_us);
+      const wait = next.at_us - event.at_us;
       const shown = squeezes ? Math.min(wait, LONGEST_WAIT) : wait;
       if (waited < shown) break;
       waited -= shown;
@@ -79,12 +79,12 @@ export function replay(place, id, parameters, path, signal) {
     goTo(first + Math.max(0, events.findLastIndex(holds)));
   }
   const seekSeq = (seq) => seek(index.seqs.findLastIndex((one) => one <= seq), (event) => event.seq <= seq);
-  const seekTime = (micros) => seek(index.times_us.findLastIndex((one) => one <= micros), (event) => event.time_us <= micros);
-  const seekBy = (seconds) => { const event = current(); if (event) { const to = event.time_us + seconds * 1e6; if (seconds > 0 && at + 1 < index.total && windows.row(at + 1)?.time_us > to) goTo(at + 1); else seekTime(to); } };
+  const seekTime = (micros) => seek(windows.clock.findLastIndex((one) => one <= micros), (event) => event.at_us <= micros);
+  const seekBy = (seconds) => { const event = current(); if (event) { const to = event.at_us + seconds * 1e6; if (seconds > 0 && at + 1 < index.total && windows.row(at + 1)?.at_us > to) goTo(at + 1); else seekTime(to); } };
   async function mark(direction) {
     const event = current();
     if (!event) return;
-    const ask = direction > 0 ? { session: id, after: event.seq + 1, limit: 1 } : { session: id, before: event.seq, order: 'desc', limit: 1 };
+    const ask = direction > 0 ? { session: id, after: event.seq, limit: 1 } : { session: id, before: event.seq, order: 'desc', limit: 1 };
     try {
       const found = (await Promise.all([{ kind: 'policy_decision', decision: 'deny' }, { kind: 'detection' }].map((what) => get('/events', { ...ask, ...what }, signal)))).flatMap((page) => page.events.map((one) => one.seq));
       if (found.length) seekSeq(direction > 0 ? Math.min(...found) : Math.max(...found)); else told.textContent = direction > 0 ? 'No refusal or detection comes behind this.' : 'There is no refusal or detection before this.';

@@ -9,11 +9,14 @@ export class Windows {
   constructor(session, filter, index, signal, { changed, failed }) {
     Object.assign(this, { session, filter, index, signal, changed, failed });
     this.windows = new Map();
+    // What was found out later stands behind with its earlier time: the clock of a replay does not go back.
+    let latest = -Infinity;
+    this.clock = index.times_us.map((time) => { latest = Math.max(latest, time); return latest; });
   }
 
   end() { for (const one of this.windows.values()) one.stop.abort(); }
 
-  /** The event of a row, or undefined: then it is asked for. */
+  /** The event of a row, with `at_us`, when a replay comes to it; or undefined: then it is asked for. */
   row(at) {
     const place = Math.floor(at / this.index.every);
     return this.#window(place).events?.[at - place * this.index.every];
@@ -48,6 +51,8 @@ export class Windows {
         if (!page.next || events.length >= every) break;
         ask = { ...this.filter, session: this.session, cursor: page.next, limit: Math.min(1000, every - events.length) };
       }
+      let latest = this.clock[place];
+      for (const event of events) { latest = Math.max(latest, event.time_us); event.at_us = latest; }
       one.events = events;
       this.changed();
       return events;

@@ -14,6 +14,9 @@ use crate::query::{Cel, Filter, Matcher, Reader};
 /// Most slices of a timeline.
 const MOST_BUCKETS: usize = 2_000;
 
+/// Events at each end whose times are looked at.
+const ENDS: u64 = 256;
+
 /// Most positions of an index: the distance is doubled where there would be more.
 const MOST_SEQS: usize = 65_536;
 
@@ -165,19 +168,23 @@ pub fn index(reader: &Reader, wanted: &Wanted, every: u64, going: Going<'_>) -> 
     Ok(index)
 }
 
-/// From when to when: as the filter says, or else the times of the first and the last event that match it, whatever an expression says.
+/// From when to when: as the filter says, or else the earliest time of the first events that match it and the latest of the last ones, whatever an
+/// expression says. What was found out later stands behind with its earlier time, so that it is not enough to look at one.
 fn span(reader: &Reader, filter: &Filter) -> Result<Option<(i64, i64)>, StoryError> {
     let conditions = filter.conditions();
-    let time_behind = |after: u64| {
-        let mut time = None;
+    let times_behind = |after: u64| {
+        let (mut times, mut rows) = (None, 0);
         reader.rows::<StoryError>(after, &conditions, |row| {
-            time = Some(row.columns.time_us);
-            Ok(ControlFlow::Break(()))
+            let time = row.columns.time_us;
+            let (earliest, latest) = times.unwrap_or((time, time));
+            times = Some((time.min(earliest), time.max(latest)));
+            rows += 1;
+            Ok(if rows == ENDS { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
-        Ok::<_, StoryError>(time)
+        Ok::<_, StoryError>(times)
     };
-    let Some(first) = time_behind(0)? else { return Ok(None) };
-    let last = time_behind(reader.before_last(1, filter)?)?.unwrap_or(first);
+    let Some((first, first_latest)) = times_behind(0)? else { return Ok(None) };
+    let last = times_behind(reader.before_last(ENDS, filter)?)?.map_or(first_latest, |(_, last)| last.max(first_latest));
     let since = filter.since.map_or(first, |time| time.as_micros());
     let until = filter.until.map_or(last, |time| time.as_micros());
     Ok(Some((since.min(until), until.max(since))))

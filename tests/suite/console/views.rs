@@ -155,10 +155,11 @@ fn the_ready_questions_are_those_of_the_command_line() {
     assert_eq!(names, questions().iter().map(|question| question.name).collect::<Vec<_>>());
     for (one, question) in ready["questions"].as_array().unwrap().iter().zip(questions()) {
         // With the examples in their places it is what the command line asks.
-        let filled = one["parameters"].as_array().unwrap().iter().fold(one["sql"].as_str().unwrap().to_owned(), |sql, parameter| {
-            let name = parameter["name"].as_str().unwrap();
-            sql.replace(&format!(":{name}"), &format!("'{}'", parameter["example"].as_str().unwrap().replace('\'', "''")))
-        });
+        let filled =
+            one["parameters"].as_array().unwrap().iter().fold(one["sql"].as_str().unwrap().to_owned(), |sql, parameter| {
+                let name = parameter["name"].as_str().unwrap();
+                sql.replace(&format!(":{name}"), &format!("'{}'", parameter["example"].as_str().unwrap().replace('\'', "''")))
+            });
         assert_eq!(filled, question.sql(|_| None));
     }
 }
