@@ -49,6 +49,7 @@ const fast = await scroll(60_000, 5_000);
 await page.locator('.list').focus();
 await page.keyboard.press('End');
 await page.waitForFunction(() => !document.querySelector('.row[data-empty]'));
+assert.equal(await page.locator('.row[aria-selected="true"]').getAttribute('aria-posinset'), await page.locator('.row[aria-selected="true"]').getAttribute('aria-setsize'));
 const last = await page.locator('.row[aria-selected="true"] .seq').innerText();
 assert.equal(Number(last), plan.last, 'the last row is the last event');
 

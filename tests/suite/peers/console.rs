@@ -162,7 +162,8 @@ fn a_session_of_very_many_events_opens_and_scrolls() {
     let place = Place::new();
     write_many(&place.data(), asked.unwrap_or(20_000));
     let last = place.events_of(Kind::SessionEnded).pop().unwrap().seq.get();
-    let server = Server::start_on(place, &[]);
+    // What rules find out meanwhile would be measured too.
+    let server = Server::start_on(place, &[("AGENTSH_DETECT__ENABLED", "false")]);
     let plan = json!({
         "base": format!("http://{}", server.http()),
         "modules": modules,
