@@ -121,7 +121,7 @@ fn the_console_works_in_a_browser() {
         "folder": std::env::var("CONSOLE_PICTURES").ok(),
         "keyed": {"base": format!("http://{}", keyed.http()), "auditor": auditor, "operator": operator, "sensor": sensor, "running": running},
     });
-    println!("{}", browse("console.mjs", server.place.folder(), &plan));
+    eprintln!("{}", browse("console.mjs", server.place.folder(), &plan));
 }
 
 /// Writes a session of about so many events: programs that are run, files, hosts, refusals now and then, a detection more rarely.
@@ -172,5 +172,5 @@ fn a_session_of_very_many_events_opens_and_scrolls() {
         "last": last,
         "targets": asked.is_some(),
     });
-    println!("{}", browse("scale.mjs", server.place.folder(), &plan));
+    eprintln!("{}", browse("scale.mjs", server.place.folder(), &plan));
 }
