@@ -291,6 +291,27 @@ const told = `#/session/${plan.told}`;
   await context.close();
 }
 
+// Whatever can be used is reached by the Tab key.
+{
+  const { context, page } = await open();
+  for (const [name, hash, there] of [['session', at, '.row .subject'], ['replay', `${told}/replay`, '.player'], ['sql', '#/sql?q=SELECT%20kind%2C%20count(*)%20AS%20n%20FROM%20events%20GROUP%20BY%201', '.grid-row'], ['sessions', '#/sessions', 'table tbody tr']]) {
+    await go(page, hash);
+    await page.locator(there).first().waitFor();
+    const usable = () => [...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex="0"]')].filter((one) => one.checkVisibility() && one.tabIndex >= 0);
+    const wanted = await page.evaluate(`(${usable})().length`);
+    const reached = new Set();
+    for (let presses = 0; presses < wanted * 2 && reached.size < wanted; presses += 1) {
+      await page.keyboard.press('Tab');
+      reached.add(await page.evaluate(`(${usable})().indexOf(document.activeElement)`));
+      reached.delete(-1);
+    }
+    const missed = await page.evaluate(`((reached) => (${usable})().filter((_, place) => !reached.includes(place)).map((one) => one.outerHTML.slice(0, 120)))(${JSON.stringify([...reached])})`);
+    assert.deepEqual(missed, [], name);
+  }
+  done('whatever can be used is reached by the Tab key');
+  await context.close();
+}
+
 // Every page: light, dark, and 320 CSS pixels wide, which is 400 % zoom.
 const PAGES = [['sessions', '#/sessions', 'table tbody tr'], ['session', at, '.row .subject'], ['replay', `${told}/replay?at=${plan.toldMoment}`, '.terminal .lines span'], ['processes', `${at}/processes`, 'ul.tree li'], ['files', `${at}/files`, 'table tbody tr'],
   ['network', `${told}/network`, 'table'], ['attack', `${at}/attack`, '.matrix a.seen'], ['event', `#/event/${plan.event}`, 'dl.pairs'], ['live', '#/live', '.row .subject'], ['sql', `#/sql?q=${encodeURIComponent('SELECT kind, count(*) AS events FROM events GROUP BY kind ORDER BY events DESC')}`, '.chart rect'], ['integrity', '#/integrity', 'dl.facts'], ['nowhere', '#/nowhere', '.state']];
