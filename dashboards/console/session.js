@@ -40,7 +40,7 @@ function summary(head, one, again) {
   const ending = h('button', { type: 'button', onclick: () => ending.replaceWith(h('span', {}, 'End it, and every command that runs in it? ', h('button', { type: 'button', class: 'main', onclick: end }, 'End the session'), ' ', h('button', { type: 'button', onclick: again }, 'No'))) }, 'End session');
   head.replaceChildren(
     h('div', { class: 'line' }, h('div', {}, h('h1', { class: 'mono' }, one.id), h('span', { class: `tag ${one.state === 'running' ? 'good' : ''}` }, one.end_reason ? `${one.state}: ${one.end_reason}` : one.state)),
-      h('span', {}, told, ' ', one.state === 'running' && mayOperate() && ending)),
+      h('span', {}, told, ' ', h('a', { href: `/api/v1/sessions/${encodeURIComponent(one.id)}/report?format=html`, target: '_blank', rel: 'noopener' }, 'Report'), ' ', one.state === 'running' && mayOperate() && ending)),
     facts([['Events', count(one.events)], ['Decisions', count(one.decisions)], ['Refused', one.denied > 0 ? h('span', { class: 'tag bad' }, count(one.denied)) : '0'],
       ['Began', moment(one.created_us), true], one.ended_us && ['Took', span(one.ended_us - one.created_us), true], ['Workspace', one.workspace || '–', true], ['Policy', one.policy || '–', true], ['Positions', `${one.first_seq} – ${one.last_seq}`, true]]));
 }

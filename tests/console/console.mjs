@@ -232,6 +232,12 @@ const told = `#/session/${plan.told}`;
   await page.waitForURL(/events\?technique=T/);
   await finds(page, 'detection');
   done('a technique of the matrix filters');
+  const coming = context.waitForEvent('page');
+  await page.getByRole('link', { name: 'Report' }).click();
+  const report = await coming;
+  await report.getByText(plan.session).first().waitFor();
+  assert.equal(await report.locator('script').count(), 0);
+  done('the report of a session opens beside it');
   await context.close();
 }
 

@@ -8,6 +8,7 @@ mod attack;
 mod integrity;
 mod parameters;
 mod questions;
+mod report;
 mod session;
 mod shapes;
 mod state;
