@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
 use crate::query::sql::{Answer, Columns, Engine, Limits, QueryConfig, SqlError, TableInfo};
@@ -20,6 +20,9 @@ pub enum QuestionError {
         /// How many.
         concurrent: u64,
     },
+    /// The server ends, and so do its questions.
+    #[error("the server shuts down")]
+    Ending,
     /// The question has no answer.
     #[error(transparent)]
     Sql(#[from] SqlError),
@@ -31,6 +34,7 @@ pub struct Questions {
     engine: Arc<Engine>,
     config: QueryConfig,
     turns: Arc<Semaphore>,
+    ending: watch::Sender<bool>,
 }
 
 impl Questions {
@@ -38,7 +42,20 @@ impl Questions {
     #[must_use]
     pub fn new(engine: Engine, config: &QueryConfig) -> Self {
         let turns = usize::try_from(config.concurrent).unwrap_or(Semaphore::MAX_PERMITS);
-        Self { engine: Arc::new(engine), config: *config, turns: Arc::new(Semaphore::new(turns)) }
+        let (ending, _) = watch::channel(false);
+        Self { engine: Arc::new(engine), config: *config, turns: Arc::new(Semaphore::new(turns)), ending }
+    }
+
+    /// Takes no more questions. Who takes the rows of one sees it by [`Questions::ended`].
+    pub fn shut_down(&self) {
+        self.ending.send_replace(true);
+    }
+
+    /// Waits until no more questions are taken.
+    pub async fn ended(&self) {
+        // An error would mean that the sender is gone, which this holds.
+        let mut ending = self.ending.subscribe();
+        let _held = ending.wait_for(|ending| *ending).await;
     }
 
     /// What a question may take at most.
@@ -57,8 +74,11 @@ impl Questions {
     /// # Errors
     /// [`QuestionError`].
     pub async fn ask(&self, sql: &str, limits: Limits) -> Result<Answer, QuestionError> {
-        let turn = self.turn(limits).await?;
-        Ok(self.engine.query_holding(sql, limits, Box::new(turn)).await?)
+        let asking = async {
+            let turn = self.turn(limits).await?;
+            Ok(self.engine.query_holding(sql, limits, Box::new(turn)).await?)
+        };
+        self.unless_ending(asking).await
     }
 
     /// The columns of a question's answer, without asking it, when it is its turn.
@@ -67,8 +87,11 @@ impl Questions {
     /// [`QuestionError`].
     pub async fn columns_of(&self, sql: &str) -> Result<Columns, QuestionError> {
         let limits = self.most();
-        let _turn = self.turn(limits).await?;
-        Ok(self.engine.columns_of(sql, limits).await?)
+        let planning = async {
+            let _turn = self.turn(limits).await?;
+            Ok(self.engine.columns_of(sql, limits).await?)
+        };
+        self.unless_ending(planning).await
     }
 
     /// What can be asked about.
@@ -77,6 +100,14 @@ impl Questions {
     /// [`QuestionError`].
     pub async fn tables(&self) -> Result<Vec<TableInfo>, QuestionError> {
         Ok(self.engine.tables().await?)
+    }
+
+    async fn unless_ending<T>(&self, work: impl Future<Output = Result<T, QuestionError>>) -> Result<T, QuestionError> {
+        tokio::select! {
+            biased;
+            () = self.ended() => Err(QuestionError::Ending),
+            done = work => done,
+        }
     }
 
     async fn turn(&self, limits: Limits) -> Result<OwnedSemaphorePermit, QuestionError> {

@@ -1,6 +1,6 @@
 """ADBC's driver for Flight SQL against agentsh: the ready questions, the tables, what is refused.
 
-    flight_sql.py --uri grpc://HOST:PORT [--key KEY --by header|bearer|basic]
+    flight_sql.py --uri grpc://HOST:PORT [--key KEY --by header|bearer|basic|pyarrow]
 
 Reads `{"questions": {NAME: SQL}}` from standard input and prints one JSON object: the columns and rows of each question, the tables with
 their columns as the driver finds them, and what the server says to what is refused. It compares nothing: the test does.
@@ -14,6 +14,7 @@ import sys
 import adbc_driver_flightsql.dbapi as flight_sql
 import adbc_driver_manager
 import pyarrow
+import pyarrow.flight as flight
 from adbc_driver_flightsql import DatabaseOptions
 
 WRITES = [
@@ -68,6 +69,19 @@ def ingested(connection):
     return None
 
 
+def by_pyarrow(uri, key):
+    """What Arrow's client in C++ is answered, with a token for its password and without."""
+    client = flight.FlightClient(uri)
+    try:
+        list(client.list_actions())
+        without = None
+    except flight.FlightUnauthenticatedError as error:
+        without = str(error)
+    token = client.authenticate_basic_token("analyst", key)
+    actions = client.list_actions(flight.FlightCallOptions(headers=[token]))
+    return {"without": without, "actions": [action.type for action in actions]}
+
+
 def tables(connection):
     """Every table with its columns, as the driver puts them together from catalogs, schemas and tables."""
     found = {}
@@ -84,9 +98,12 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--uri", required=True)
     parser.add_argument("--key")
-    parser.add_argument("--by", choices=["header", "bearer", "basic"], default="header")
+    parser.add_argument("--by", choices=["header", "bearer", "basic", "pyarrow"], default="header")
     arguments = parser.parse_args()
     asked = json.load(sys.stdin)["questions"]
+    if arguments.by == "pyarrow":
+        json.dump(by_pyarrow(arguments.uri, arguments.key), sys.stdout)
+        return
     answers = {}
     with flight_sql.connect(arguments.uri, db_kwargs=options(arguments), autocommit=True) as connection:
         for name, sql in asked.items():

@@ -64,6 +64,7 @@ pub struct Running {
     detector: Option<Detector>,
     journal: Arc<Journal>,
     counting: JoinHandle<()>,
+    questions: Questions,
     sessions: Arc<Sessions>,
     draining: Arc<AtomicBool>,
     tls: bool,
@@ -98,7 +99,7 @@ pub(super) async fn build(config: &Config, environment: &Environment, journal: &
         .with_policies(PoliciesApi::new(folder))
         .with_sessions(SessionCalls::new(Arc::clone(&store)))
         .with_exec(Exec::new(Arc::clone(&store)))
-        .with_flight(FlightApi::new(questions));
+        .with_flight(FlightApi::new(questions.clone()));
 
     // Where it is served.
     let draining = Arc::new(AtomicBool::new(false));
@@ -118,7 +119,7 @@ pub(super) async fn build(config: &Config, environment: &Environment, journal: &
     let detector = Detector::start(&config.detect, journal.data_dir())?;
     let counting = tokio::spawn(Totals::new(journal.data_dir()).keep());
     let (journal, tls) = (Arc::clone(journal), config.server.grpc.tls.cert.is_some());
-    Ok(Running { http, grpc, streams, ingest, sessions, sinks, detector, journal, counting, draining, tls })
+    Ok(Running { http, grpc, streams, ingest, questions, sessions, sinks, detector, journal, counting, draining, tls })
 }
 
 impl Running {
@@ -131,12 +132,14 @@ impl Running {
     /// Ends it: nothing new begins, streams and commands are told and end by themselves, then connections are cut, and the sinks deliver
     /// what is in the journal by then.
     pub async fn shut_down(self, deadline: Duration) {
-        let Self { http, grpc, streams, ingest, sessions, sinks, detector, journal, counting, draining, tls: _ } = self;
+        let Self { http, grpc, streams, ingest, questions, sessions, sinks, detector, journal, counting, draining, tls: _ } =
+            self;
         draining.store(true, Ordering::Release);
         if let Some(grpc) = &grpc {
             grpc.drain().await;
         }
         ingest.shut_down();
+        questions.shut_down();
         // It waits for processes. When it is done every command's stream has its end.
         let _logged = tokio::task::spawn_blocking(move || sessions.shut_down(deadline)).await;
         // Before the streams and the sinks end, so that what is found is delivered too. What is left is found by the next start.

@@ -25,7 +25,7 @@ const ROW_GROUP: usize = 64 << 20;
 pub enum Form {
     /// One object: `columns`, `rows` (a list for each), `truncated`.
     Json,
-    /// An object for each row, on a line of its own.
+    /// An object for each row, on a line of its own. Of columns with one name the second is `name_2`.
     JsonLines,
     /// RFC 4180 with a header; lines end with a line feed alone, lists are JSON.
     Csv,
@@ -37,7 +37,8 @@ pub enum Form {
 
 /// Writes an answer in one form.
 pub struct AnswerWriter<W: Write + Send> {
-    schema: SchemaRef,
+    /// Of each column, no two alike.
+    names: Vec<String>,
     inner: Inner<W>,
     rows: u64,
 }
@@ -75,7 +76,7 @@ impl<W: Write + Send> AnswerWriter<W> {
                 Inner::Parquet(Box::new(ArrowWriter::try_new(out, plain_columns(schema), Some(properties)).map_err(parquet)?))
             }
         };
-        Ok(Self { schema: std::sync::Arc::clone(schema), inner, rows: 0 })
+        Ok(Self { names: names(schema), inner, rows: 0 })
     }
 
     /// Writes a batch.
@@ -95,8 +96,7 @@ impl<W: Write + Send> AnswerWriter<W> {
             }
             Inner::JsonLines(out) => {
                 for row in 0..batch.num_rows() {
-                    let names = self.schema.fields().iter().map(|field| field.name().clone());
-                    let object: Map<String, Value> = names.zip(cells::row(batch, row)).collect();
+                    let object: Map<String, Value> = self.names.iter().cloned().zip(cells::row(batch, row)).collect();
                     serde_json::to_writer(&mut *out, &object)?;
                     out.write_all(b"\n")?;
                 }
@@ -142,6 +142,17 @@ impl<W: Write + Send> AnswerWriter<W> {
             Inner::Parquet(writer) => writer.close().map(|_written| ()).map_err(parquet),
         }
     }
+}
+
+/// The names of columns for an object, in which a name stands once: the second `seq` is `seq_2`.
+fn names(schema: &SchemaRef) -> Vec<String> {
+    let mut names: Vec<String> = Vec::with_capacity(schema.fields().len());
+    for field in schema.fields() {
+        let numbered = (2..).map(|number| format!("{}_{number}", field.name()));
+        let free = std::iter::once(field.name().clone()).chain(numbered).find(|name| !names.contains(name));
+        names.extend(free);
+    }
+    names
 }
 
 /// The rows of a batch as texts for people; `None` where there is nothing.

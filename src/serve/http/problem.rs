@@ -175,7 +175,7 @@ impl From<QuestionError> for Problem {
     /// cannot be done.
     fn from(error: QuestionError) -> Self {
         let error = match error {
-            QuestionError::Busy { .. } => return Self::new(StatusCode::SERVICE_UNAVAILABLE, error),
+            QuestionError::Busy { .. } | QuestionError::Ending => return Self::new(StatusCode::SERVICE_UNAVAILABLE, error),
             QuestionError::Sql(error) => error,
         };
         let place = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);

@@ -1,7 +1,7 @@
 //! How questions over HTTP end that would not by themselves: at a bound, and when the client goes away.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 
 use agentsh::query::sql::QueryConfig;
@@ -10,6 +10,9 @@ use agentsh::serve::auth::Keys;
 use serde_json::{Value, json};
 
 use super::rig::{Answer, Served, journal, record, serve_asking, tell};
+use crate::flight::ends::ask as ask_by_flight;
+use crate::grpc::rig::runtime;
+use crate::sessions::rig::Server;
 use crate::support::{DEADLINE, until};
 
 const ENDLESS: &str = "SELECT count(*) FROM events a, events b, events c, events d, events e";
@@ -99,7 +102,7 @@ fn a_question_that_takes_too_long_or_too_much_is_answered_with_422() {
 fn a_client_that_does_not_read_has_its_turn_no_longer_than_a_question_may_take() {
     let (folder, journal) = journal();
     record(&journal, 3_000);
-    let served = one_at_a_time(folder.path(), 1_500);
+    let served = one_at_a_time(folder.path(), 4_000);
     let mut client = begin(&served, POURING, "application/x-ndjson");
     let mut first = [0; 17];
     client.read_exact(&mut first).unwrap();
@@ -111,4 +114,38 @@ fn a_client_that_does_not_read_has_its_turn_no_longer_than_a_question_may_take()
     assert!(ended.is_err() || !rest.ends_with(b"0\r\n\r\n"), "{} bytes", rest.len());
     served.stop();
     journal.close().unwrap();
+}
+
+#[test]
+fn a_server_that_ends_does_not_wait_for_questions_and_tells_them_so() {
+    let (folder, journal) = journal();
+    record(&journal, 300);
+    let served = one_at_a_time(folder.path(), 86_400_000);
+    let mut client = begin(&served, ENDLESS, "application/json");
+    until_busy(&served);
+    // Without an end to its questions it would wait for as long as a test waits, and then cut the connection.
+    served.stop();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("the server shuts down"), "{answer}");
+    journal.close().unwrap();
+}
+
+#[test]
+fn the_program_ends_at_once_while_a_question_is_asked_over_http_and_another_over_flight() {
+    let server = Server::start_with(&[("AGENTSH_SERVER__SHUTDOWN_TIMEOUT", "60s"), ("AGENTSH_QUERY__CONCURRENT", "2")]);
+    let address: SocketAddr = server.http().parse().unwrap();
+    let body = json!({ "sql": ENDLESS }).to_string();
+    let asking =
+        std::thread::spawn(move || tell(address, "POST", "/api/v1/query", &[("Content-Type", "application/json")], &body).status);
+    let flight: SocketAddr = server.address("grpc").parse().unwrap();
+    let fetching = std::thread::spawn(move || runtime().block_on(ask_by_flight(flight, ENDLESS)));
+    until("both questions are worked on", || {
+        let one = json!({"sql": "SELECT 1", "timeout_ms": 1}).to_string();
+        tell(address, "POST", "/api/v1/query", &[("Content-Type", "application/json")], &one).status == 503
+    });
+    // Cut after the minute they would have no answers.
+    assert!(server.stop().1.success());
+    assert_eq!(asking.join().unwrap(), 503);
+    assert_eq!(fetching.join().unwrap(), tonic::Code::Unavailable);
 }

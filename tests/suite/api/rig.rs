@@ -27,6 +27,7 @@ pub struct Served {
     pub addr: SocketAddr,
     server: Option<HttpServer>,
     streams: Arc<Streams>,
+    questions: Questions,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -44,15 +45,16 @@ pub fn serve_asking(root: &Path, keys: Keys, query: &QueryConfig) -> Served {
     let data_dir = DataDir::at(root);
     let streams = Streams::start(&data_dir, Limits::default()).unwrap();
     let folder = PolicyFolder { dir: None, default: "built-in".to_owned(), variables: Variables::new() };
+    let questions = Questions::new(engine(&data_dir, None), query);
     let state = HttpState::new(Vec::new)
         .admitting(Admission { keys: Arc::new(keys), guard: SessionGuard::off() })
         .with_routes(event_routes(Arc::clone(&streams), data_dir.clone()))
         .with_routes(sensor_routes(data_dir))
         .with_routes(policy_routes(folder))
-        .with_routes(query_routes(Questions::new(engine(&DataDir::at(root), None), query)));
+        .with_routes(query_routes(questions.clone()));
     let config = HttpConfig { addr: SocketAddr::from(([127, 0, 0, 1], 0)) };
     let server = runtime.block_on(HttpServer::start(&config, state)).unwrap();
-    Served { addr: server.addr(), server: Some(server), streams, runtime }
+    Served { addr: server.addr(), server: Some(server), streams, questions, runtime }
 }
 
 impl Served {
@@ -74,6 +76,7 @@ impl Served {
     /// Ends as a server does that was told to stop.
     pub fn stop(mut self) {
         self.streams.shut_down();
+        self.questions.shut_down();
         let server = self.server.take().unwrap();
         self.runtime.block_on(server.shutdown(DEADLINE));
     }

@@ -115,4 +115,7 @@ fn adbc_shows_a_key_in_each_way_that_it_can() {
         let found = driven(&server, &python, &asked, &["--key", &key, "--by", by]);
         assert_eq!(found["answers"]["one"]["rows"], json!([[1]]), "{by}");
     }
+    let found = driven(&server, &python, &asked, &["--key", &key, "--by", "pyarrow"]);
+    assert!(found["without"].to_string().contains("a key is needed"), "{found}");
+    assert_eq!(found["actions"][0], "CreatePreparedStatement", "{found}");
 }

@@ -41,10 +41,38 @@ fn programs_get_json_lines_and_csv() {
     let lines = printed(&["--format", "jsonl", SQL]);
     let last: Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
     assert_eq!(last, json!({"seq": 33, "subject": "Private key read", "attack": ["T1552.004"], "session_id": "s0alpha1"}));
+    let twice = printed(&[
+        "--format",
+        "jsonl",
+        "SELECT a.seq, b.seq, a.seq + 1 AS seq_2 FROM events a JOIN events b ON b.seq = a.seq + 2 WHERE a.seq = 3",
+    ]);
+    assert_eq!(twice, "{\"seq\":3,\"seq_2\":5,\"seq_2_2\":4}\n");
     let csv = printed(&["--format", "csv", SQL]);
     assert_eq!(csv.lines().next(), Some("seq,subject,attack,session_id"));
     assert!(csv.contains("33,Private key read,\"[\"\"T1552.004\"\"]\",s0alpha1\n"), "{csv}");
     assert!(csv.contains("\"/work/caf\\xe9 \"\"x\"\",\n.txt\""), "{csv}");
+}
+
+#[test]
+fn bounds_are_those_of_the_configuration_unless_an_option_says_otherwise() {
+    let bounded = |name: &str, value: &str, arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_agentsh"));
+        command.env(name, value).arg("query").arg("--data-dir").arg(RECORDED.data_dir.root());
+        command.args(["--format", "json"]).args(arguments).output().unwrap()
+    };
+    let found = |output: &Output| -> Value { serde_json::from_slice(&output.stdout).unwrap() };
+    let few = bounded("AGENTSH_QUERY__ROWS", "2", &[SQL]);
+    assert_eq!((found(&few)["rows"].as_array().unwrap().len(), &found(&few)["truncated"]), (2, &json!(true)));
+    let more = bounded("AGENTSH_QUERY__ROWS", "2", &["--limit", "3", SQL]);
+    assert_eq!(found(&more)["rows"].as_array().unwrap().len(), 3);
+    let endless = "SELECT count(*) FROM events a, events b, events c, events d, events e, events f, events g, events h";
+    let late = bounded("AGENTSH_QUERY__TIMEOUT", "300ms", &[endless]);
+    assert!(String::from_utf8_lossy(&late.stderr).contains("takes longer than 300ms"), "{late:?}");
+    let sorted = "SELECT a.payload, b.payload FROM events a, events b, events c ORDER BY 1, 2";
+    let large = bounded("AGENTSH_QUERY__MEMORY_BYTES", "1048576", &[sorted]);
+    assert!(String::from_utf8_lossy(&large.stderr).contains("more than 1048576 bytes"), "{large:?}");
+    let none = bounded("AGENTSH_QUERY__CONCURRENT", "0", &[SQL]);
+    assert!(String::from_utf8_lossy(&none.stderr).contains("query.concurrent"), "{none:?}");
 }
 
 #[test]

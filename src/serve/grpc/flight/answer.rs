@@ -9,15 +9,20 @@ use tonic::Status;
 use super::status::status;
 use crate::query::sql::{Answer, Batch, Columns, plain, plain_columns};
 use crate::serve::grpc::seam::BoxStream;
-use crate::serve::questions::QuestionError;
+use crate::serve::questions::{QuestionError, Questions};
 
 /// The rows of a question. Where there are more than may be given the stream ends with an error: nothing in it could say that it was cut.
-pub(super) fn rows(answer: Answer) -> BoxStream<FlightData> {
+pub(super) fn rows(answer: Answer, questions: Questions) -> BoxStream<FlightData> {
     let columns = plain_columns(answer.schema());
-    let batches = stream::unfold(Some(answer), |answer| async move {
-        let mut answer = answer?;
-        match answer.next().await {
-            Ok(Some(batch)) => Some((plain(&batch).map_err(FlightError::from), Some(answer))),
+    let batches = stream::unfold(Some((answer, questions)), |asked| async move {
+        let (mut answer, questions) = asked?;
+        let next = tokio::select! {
+            biased;
+            () = questions.ended() => return Some((Err(status(&QuestionError::Ending).into()), None)),
+            next = answer.next() => next,
+        };
+        match next {
+            Ok(Some(batch)) => Some((plain(&batch).map_err(FlightError::from), Some((answer, questions)))),
             Ok(None) if answer.is_truncated() => {
                 let rows = answer.rows();
                 let what = format!("there are more than the {rows} rows that an answer may have (`query.rows`): ask for fewer");

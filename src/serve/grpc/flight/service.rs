@@ -146,7 +146,7 @@ impl FlightService for FlightApi {
         let stream = match &wanted {
             Wanted::Question(sql) => {
                 let answer = self.questions.ask(sql, self.questions.most()).await.map_err(|error| status(&error))?;
-                rows(answer)
+                rows(answer, self.questions.clone())
             }
             other => of_batch(self.known(other).await?),
         };

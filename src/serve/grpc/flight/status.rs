@@ -11,7 +11,7 @@ use crate::serve::questions::QuestionError;
 pub(super) fn status(error: &QuestionError) -> Status {
     let text = error.to_string();
     let error = match error {
-        QuestionError::Busy { .. } => return Status::unavailable(text),
+        QuestionError::Busy { .. } | QuestionError::Ending => return Status::unavailable(text),
         QuestionError::Sql(error) => error,
     };
     match error {

@@ -46,13 +46,15 @@ pub(super) async fn written(questions: &Questions, sql: &str, asked: Asked, how:
     let began = clock::instant();
     let answer = questions.ask(sql, asked.limits).await?;
     let (send, mut told) = mpsc::channel(WAITING);
-    let gone = send.clone();
+    let (gone, ended) = (send.clone(), questions.clone());
     let writing = Writing { answer, form, asked, began, send };
     questions.spawn(async move {
         // The connection may be silent as long as the question may take, and no longer.
         let _until_the_end = patience;
         tokio::select! {
             () = gone.closed() => {}
+            // Where there is no room, the end of the channel says it.
+            () = ended.ended() => drop(gone.try_send(Told::Fault(QuestionError::Ending.into()))),
             () = writing.run() => {}
         }
     });
