@@ -12,7 +12,7 @@ for name, source in (
 ):
     kinds = duckdb.sql(f"SELECT kind, count(*) FROM {source} GROUP BY kind").fetchall()
     answer[name] = {
-        "sum": int(duckdb.sql(f"SELECT sum(seq) FROM {source}").fetchone()[0]),
+        "sum": int(duckdb.sql(f"SELECT sum(seq) FROM {source}").fetchall()[0][0]),
         "kinds": {kind: count for kind, count in kinds},
     }
 with open(table, newline="", encoding="utf-8") as file:
