@@ -5,7 +5,7 @@ CARGO ?= cargo
 FLAGS ?= $(if $(CI),--locked)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-detections fuzz test-scale test-schedules test-peers test-conservation golden install clean
+.PHONY: help demo test lint bench bench-console bench-detections fuzz test-scale test-schedules test-peers test-conservation golden install clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do \
@@ -28,6 +28,11 @@ lint: ## Check the format and the lints
 bench: ## Measure, and write docs/performance.md
 	@sh scripts/setup.sh test
 	$(CARGO) bench $(FLAGS)
+
+bench-console: ## Open and scroll a session of 1,000,000 events in a browser, and print how fast that is
+	@sh scripts/setup.sh test
+	@sh scripts/peers.sh
+	CONSOLE_EVENTS=1000000 $(CARGO) test $(FLAGS) --test suite peers::console::a_session -- --nocapture
 
 fuzz: ## Feed the readers of foreign files with changed inputs for a minute (FUZZ_SECONDS each)
 	@sh scripts/setup.sh test

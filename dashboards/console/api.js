@@ -1,9 +1,7 @@
 // The server's API: requests, problems, and the live stream, which goes on where it was when the connection was lost.
 
-let key = null;
 let onSignIn = () => {};
 let lostSince = null;
-let signing = false;
 const watchers = new Set();
 
 export const onUnauthorized = (then) => { onSignIn = then; };
@@ -18,19 +16,14 @@ function connection(lost) {
 }
 
 export class Problem extends Error {
-  constructor(status, detail) { super(detail); this.status = status; }
+  constructor(status, detail, { position, parameter } = {}) { super(detail); Object.assign(this, { status, position, parameter }); }
 }
 
-function headers(more) {
-  const all = { ...more };
-  if (key) all['x-api-key'] = key;
-  return all;
-}
-
-async function send(path, options = {}) {
+/** `quiet`: a refusal of the caller is the asker's to tell. */
+async function send(path, { quiet, ...options } = {}) {
   let response;
   try {
-    response = await fetch(path, { credentials: 'same-origin', ...options, headers: headers(options.headers) });
+    response = await fetch(path, { credentials: 'same-origin', ...options });
   } catch (error) {
     if (error.name === 'AbortError') throw error;
     connection(true);
@@ -38,10 +31,10 @@ async function send(path, options = {}) {
   }
   connection(false);
   if (response.ok) return response;
-  let detail = `${response.status} ${response.statusText}`;
-  try { const told = await response.json(); detail = told.detail ?? told.error ?? detail; } catch { /* The status says it. */ }
-  if (response.status === 401 && !signing) onSignIn();
-  throw new Problem(response.status, detail);
+  let told = {};
+  try { told = await response.json(); } catch { /* The status says it. */ }
+  if (response.status === 401 && !quiet) onSignIn();
+  throw new Problem(response.status, told.detail ?? told.error ?? `${response.status} ${response.statusText}`, told);
 }
 
 export function query(parameters) {
@@ -55,15 +48,19 @@ export async function get(path, parameters = {}, signal) {
   return (await send(`/api/v1${path}${query(parameters)}`, { signal, headers: { accept: 'application/json' } })).json();
 }
 
-/** Signs in. The key is kept in this page's memory and nowhere else. */
-export async function signIn(given) {
-  key = given;
-  signing = true;
-  try { await get('/sessions', { limit: 1 }); } catch (refused) { key = null; throw refused; } finally { signing = false; }
-}
+// The header says that it is this page that asks, and not one of another site that has the browser send the cookie.
+const OWN = { 'x-agentsh-request': '1' };
 
-export const signOut = () => { key = null; };
-export const isSignedIn = () => key !== null;
+export const post = (path, body, { accept = 'application/json', signal, quiet } = {}) => send(`/api/v1${path}`, { method: 'POST', signal, quiet, headers: { ...OWN, accept, 'content-type': 'application/json' }, body: JSON.stringify(body) });
+export const remove = (path) => send(`/api/v1${path}`, { method: 'DELETE', headers: OWN });
+
+/** Signs in: from then on a cookie that no script can read stands for the key. */
+export const signIn = async (key) => (await post('/login', { key }, { quiet: true })).json();
+export const signOut = () => send('/api/v1/logout', { method: 'POST', quiet: true, headers: OWN });
+/** Who asks, or null where a key is asked for. */
+export async function whoAmI() {
+  try { return await (await send('/api/v1/me', { quiet: true, headers: { accept: 'application/json' } })).json(); } catch (problem) { if (problem.status === 401) return null; throw problem; }
+}
 
 /** Live events behind `after`. `take` gets each once and in order; after a lost connection it goes on behind the last one. */
 export function live(parameters, after, { take, missing, state }) {

@@ -18,10 +18,13 @@ export async function matrix(place, session, signal) {
   const seen = [...all.values()].filter((technique) => technique.count > 0);
   let everything = false;
   const grid = h('div', { class: 'matrix', role: 'group', 'aria-label': 'Matrix of ATT&CK' });
+  // Five steps of heat, each some times the one before.
+  const most = Math.max(1, ...seen.map((technique) => technique.count));
+  const heat = (many) => `heat-${Math.max(1, Math.ceil((Math.log(many + 1) / Math.log(most + 1)) * 5))}`;
   const link = (id) => (session ? `#/session/${encodeURIComponent(session)}/events${query({ technique: id })}` : `#/live${query({ technique: id })}`);
   function draw() {
     grid.replaceChildren(...found.tactics.map((tactic) => h('section', {}, h('h2', {}, tactic.title),
-      tactic.techniques.filter((technique) => everything || technique.count > 0 || technique.rules > 0).sort((a, b) => b.count - a.count || b.rules - a.rules).map((technique) => h('a', { href: link(technique.id), class: [technique.count > 0 && 'seen', technique.rules > 0 && 'covered'].filter(Boolean).join(' '), title: `${technique.id} · ${technique.rules} rules` }, technique.count > 0 && h('b', {}, count(technique.count)), technique.name)))));
+      tactic.techniques.filter((technique) => everything || technique.count > 0 || technique.rules > 0).sort((a, b) => b.count - a.count || b.rules - a.rules).map((technique) => h('a', { href: link(technique.id), class: [technique.count > 0 && `seen ${heat(technique.count)}`, technique.rules > 0 && 'covered'].filter(Boolean).join(' '), title: `${technique.id} · ${technique.rules} rules` }, technique.count > 0 && h('b', {}, count(technique.count)), technique.name)))));
   }
   grid.addEventListener('keydown', (event) => {
     const columns = [...grid.querySelectorAll('section')].map((section) => [...section.querySelectorAll('a')]);
@@ -35,5 +38,6 @@ export async function matrix(place, session, signal) {
   const all_ = h('button', { type: 'button', 'aria-pressed': 'false', onclick: () => { everything = !everything; all_.setAttribute('aria-pressed', String(everything)); draw(); } }, 'Show techniques without rules too');
   draw();
   place.replaceChildren(facts([['Version', `v${found.version}`], ['Techniques', count(all.size)], ['With a rule', count([...all.values()].filter((technique) => technique.rules > 0).length)], ['Detected', count(seen.length)]]),
-    h('div', { class: 'line' }, h('span', {}, h('span', { class: 'key' }, h('i', { class: 'refused' }), 'detected, with how often'), h('span', { class: 'quiet' }, 'a bar at the left: a rule would detect it')), all_), grid);
+    h('div', { class: 'line' }, h('span', {}, h('span', { class: 'key' }, [1, 2, 3, 4, 5].map((step) => h('i', { class: `heat-${step}` })), 'detected, with how often'), h('span', { class: 'quiet' }, 'a bar at the left: a rule would detect it')), all_),
+    seen.length > 0 ? h('p', { class: 'found', 'aria-label': 'Detected' }, seen.sort((a, b) => b.count - a.count).slice(0, 40).map((technique) => [h('a', { class: `tag ${heat(technique.count)}`, href: link(technique.id) }, `${technique.id} ${technique.name} `, h('b', {}, count(technique.count))), ' '])) : '', grid);
 }

@@ -70,6 +70,7 @@ export function moment(micros) {
 }
 export function span(micros) {
   const seconds = micros / 1e6;
+  if (micros < 1000) return `${micros} µs`;
   if (seconds < 1) return `${(micros / 1000).toFixed(micros < 10_000 ? 2 : 0)} ms`;
   if (seconds < 60) return `${seconds.toFixed(2)} s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;

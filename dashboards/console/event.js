@@ -20,7 +20,7 @@ export function event(body, [seq]) {
       place.replaceChildren(
         h('div', { class: 'line' }, h('h1', {}, `${verb(one)} `, h('span', { class: 'quiet' }, `event ${one.seq}`)), verdict && h('span', { class: `tag ${verdict.tone}` }, verdict.text)),
         h('p', { class: 'mono' }, subjectOf(one)),
-        h('p', { class: 'quiet' }, `${moment(one.time_us)} (${time(one.time_us)})`, one.session_id ? [' · session ', h('a', { href: `#/session/${encodeURIComponent(one.session_id)}` }, one.session_id)] : ''),
+        h('p', { class: 'quiet' }, `${moment(one.time_us)} (${time(one.time_us)})`, one.session_id ? [' · session ', h('a', { href: `#/session/${encodeURIComponent(one.session_id)}` }, one.session_id), ' · ', h('a', { href: `#/session/${encodeURIComponent(one.session_id)}/replay?at=${one.seq}` }, 'replay from here')] : ''),
         h('div', { class: 'columns' },
           h('section', {}, h('h2', {}, 'What'), pairs(payload), decision && [h('h2', {}, 'Verdict'), pairs(decision.payload), h('p', {}, h('a', { href: `#/event/${decision.seq}` }, `event ${decision.seq}`))]),
           h('section', {}, actor && [h('h2', {}, 'By whom'), pairs(actor)], h('h2', {}, 'Envelope'), pairs(envelope))),

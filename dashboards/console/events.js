@@ -37,6 +37,8 @@ export function subjectOf(event) {
     case 'dns_query': return [`${p.record_type} ${p.name}`, p.rcode ?? p.error].filter(Boolean).join(' · ');
     case 'net_connect': case 'net_close': return `${p.host ?? p.address ?? ''}${port}`;
     case 'tls_handshake': return p.sni ?? p.host ?? '';
+    case 'terminal_output': case 'terminal_input': return String(p.data ?? '').trimEnd().slice(0, 200);
+    case 'terminal_resize': return `${p.columns} × ${p.rows}`;
     case 'session_created': return [p.workspace, p.policy].filter(Boolean).join(' · ');
     default: break;
   }

@@ -29,6 +29,9 @@ export class EventList {
     this.element.scrollTop = Math.max(0, this.element.scrollTop - rows * this.height);
   }
 
+  /** Chooses a row and shows it. */
+  choose(row) { this.chosen = row; this.#show(row); }
+
   renew() { for (const row of this.rows.values()) row.remove(); this.rows.clear(); this.draw(); }
 
   toEnd() { this.element.scrollTop = this.element.scrollHeight; }

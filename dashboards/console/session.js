@@ -1,14 +1,15 @@
 // One session: what it was, when what happened, all its events, processes, files, network.
 import { bytes, count, empty, facts, failed, h, loading, moment, span, table } from './dom.js';
-import { get, query } from './api.js';
+import { get, query, remove } from './api.js';
 import { chosen, filterForm } from './filters.js';
 import { EventList } from './list.js';
 import { timeline } from './timeline.js';
 import { matrix } from './attack.js';
+import { replay } from './replay.js';
+import { mayOperate } from './who.js';
+import { EVERY, Windows } from './windows.js';
 
-const TABS = [['events', 'Events'], ['processes', 'Processes'], ['files', 'Files'], ['network', 'Network'], ['attack', 'ATT&CK']];
-const EVERY = 500;
-const WINDOWS = 24;
+const TABS = [['events', 'Events'], ['replay', 'Replay'], ['processes', 'Processes'], ['files', 'Files'], ['network', 'Network'], ['attack', 'ATT&CK']];
 const SHOWN = 2_000;
 
 export function session(body, [id, tab = 'events'], parameters, go) {
@@ -19,11 +20,11 @@ export function session(body, [id, tab = 'events'], parameters, go) {
   const base = `session/${encodeURIComponent(id)}`;
   body.append(head, h('nav', { class: 'tabs', 'aria-label': 'Of this session' }, TABS.map(([name, title]) => h('a', { href: `#/${base}/${name}`, 'aria-current': name === tab ? 'page' : null }, title))), place);
   async function load() {
-    try { summary(head, await get(`/sessions/${encodeURIComponent(id)}`, {}, stop.signal)); } catch (error) { if (error.name !== 'AbortError') head.replaceChildren(failed(error, load)); }
+    try { summary(head, await get(`/sessions/${encodeURIComponent(id)}`, {}, stop.signal), load); } catch (error) { if (error.name !== 'AbortError') head.replaceChildren(failed(error, load)); }
   }
   load();
   const view = { events: () => eventsOf(place, id, parameters, go, `${base}/events`, stop.signal), processes: () => fetched('tree', 'processes', tree), files: () => fetched('files', 'files', files), network: () => fetched('network', 'hosts', network),
-    attack: () => { matrix(place, id, stop.signal); } }[tab];
+    attack: () => { matrix(place, id, stop.signal); }, replay: () => replay(place, id, parameters, `${base}/replay`, stop.signal) }[tab];
   async function fetched(name, what, draw) {
     place.replaceChildren(loading(what));
     try { place.replaceChildren(draw(await get(`/sessions/${encodeURIComponent(id)}/${name}`, {}, stop.signal), id)); } catch (error) { if (error.name !== 'AbortError') place.replaceChildren(failed(error, () => fetched(name, what, draw))); }
@@ -32,51 +33,27 @@ export function session(body, [id, tab = 'events'], parameters, go) {
   return () => { stop.abort(); end(); };
 }
 
-function summary(head, one) {
+function summary(head, one, again) {
+  const told = h('span', { class: 'quiet', role: 'status' });
+  const end = async () => { try { await remove(`/sessions/${encodeURIComponent(one.id)}`); again(); } catch (error) { told.textContent = error.message; } };
+  // Asked twice, since it ends what runs.
+  const ending = h('button', { type: 'button', onclick: () => ending.replaceWith(h('span', {}, 'End it, and every command that runs in it? ', h('button', { type: 'button', class: 'main', onclick: end }, 'End the session'), ' ', h('button', { type: 'button', onclick: again }, 'No'))) }, 'End session');
   head.replaceChildren(
-    h('div', { class: 'line' }, h('h1', { class: 'mono' }, one.id), h('span', { class: `tag ${one.state === 'running' ? 'good' : ''}` }, one.end_reason ? `${one.state}: ${one.end_reason}` : one.state)),
+    h('div', { class: 'line' }, h('div', {}, h('h1', { class: 'mono' }, one.id), h('span', { class: `tag ${one.state === 'running' ? 'good' : ''}` }, one.end_reason ? `${one.state}: ${one.end_reason}` : one.state)),
+      h('span', {}, told, ' ', h('a', { href: `/api/v1/sessions/${encodeURIComponent(one.id)}/report?format=html`, target: '_blank', rel: 'noopener' }, 'Report'), ' ', one.state === 'running' && mayOperate() && ending)),
     facts([['Events', count(one.events)], ['Decisions', count(one.decisions)], ['Refused', one.denied > 0 ? h('span', { class: 'tag bad' }, count(one.denied)) : '0'],
       ['Began', moment(one.created_us), true], one.ended_us && ['Took', span(one.ended_us - one.created_us), true], ['Workspace', one.workspace || '–', true], ['Policy', one.policy || '–', true], ['Positions', `${one.first_seq} – ${one.last_seq}`, true]]));
 }
 
 function eventsOf(place, id, parameters, go, path, signal) {
   const filter = chosen(parameters, ['session']);
-  const windows = new Map();
-  let index = null;
+  let windows = null;
   const told = h('span', { class: 'quiet', role: 'status' }, 'Loading …');
   const chart = h('div', {});
-  const seqOf = (at) => index.seqs[at];
-
-  /** The window that a row stands in, read when it is asked for; those asked for longest ago are forgotten. */
-  function row(at) {
-    const place_ = Math.floor(at / index.every);
-    let window_ = windows.get(place_);
-    if (window_) { windows.delete(place_); windows.set(place_, window_); return window_.events?.[at - place_ * index.every]; }
-    window_ = { stop: new AbortController() };
-    windows.set(place_, window_);
-    while (windows.size > WINDOWS) { const [[oldest, forgotten]] = windows; forgotten.stop.abort(); windows.delete(oldest); }
-    read(window_, place_);
-    return undefined;
-  }
-  async function read(window_, place_) {
-    try {
-      const events = [];
-      let ask = { ...filter, session: id, after: seqOf(place_) - 1, limit: Math.min(1000, index.every) };
-      for (;;) {
-        const page = await get('/events', ask, AbortSignal.any([signal, window_.stop.signal]));
-        events.push(...page.events);
-        if (!page.next || events.length >= index.every) break;
-        ask = { ...filter, session: id, cursor: page.next, limit: Math.min(1000, index.every - events.length) };
-      }
-      window_.events = events;
-      list.draw();
-    } catch (error) { windows.delete(place_); if (error.name !== 'AbortError') told.textContent = error.message; }
-  }
-
-  const list = new EventList('Events of the session', { row: (at) => (index ? row(at) : undefined) }, (event) => go(`event/${event.seq}`));
+  const list = new EventList('Events of the session', { row: (at) => windows?.row(at) }, (event) => go(`event/${event.seq}`));
   const zoomed = parameters.get('since') || parameters.get('until');
   const zoom = (from, to) => { const next = new URLSearchParams(parameters); if (from === null) { next.delete('since'); next.delete('until'); } else { next.set('since', from); next.set('until', to); } go(path, next); };
-  place.replaceChildren(filterForm(parameters, (next) => go(path, next), ['text', 'family', 'decision', 'kind', 'path', 'host', 'pid', 'technique', 'rule']), chart,
+  place.replaceChildren(filterForm(parameters, (next) => go(path, next)), chart,
     h('div', { class: 'line' }, told, h('span', {}, zoomed && h('button', { type: 'button', onclick: () => zoom(null) }, 'Show all of the time'), ' ',
       h('a', { href: `#/live${query({ ...filter, session: id })}` }, 'Watch live'))), list.element);
 
@@ -84,17 +61,19 @@ function eventsOf(place, id, parameters, go, path, signal) {
     chart.replaceChildren(loading('the timeline'));
     const at = `/sessions/${encodeURIComponent(id)}`;
     try {
-      const [line, found] = await Promise.all([get(`${at}/timeline`, { ...filter, buckets: 240 }, signal), get(`${at}/index`, { ...filter, every: EVERY }, signal)]);
-      index = found;
-      told.textContent = `${count(found.total)} events${Object.keys(filter).length ? ' match' : ''}`;
-      if (found.total === 0) { chart.replaceChildren(empty('No event matches.')); list.element.hidden = true; return; }
-      const toTime = (bucket) => { const place_ = found.seqs.findLastIndex((seq) => seq <= bucket.first_seq); list.toRow(Math.max(0, place_) * found.every); };
-      chart.replaceChildren(timeline(line, zoom, toTime));
-      list.setTotal(found.total);
+      const line = get(`${at}/timeline`, { ...filter, buckets: 240 }, signal);
+      line.catch(() => {});
+      const index = await get(`${at}/index`, { ...filter, every: EVERY }, signal);
+      told.textContent = `${count(index.total)} ${index.total === 1 ? 'event' : 'events'}${Object.keys(filter).length ? ' match' : ''}`;
+      if (index.total === 0) { chart.replaceChildren(empty('No event matches.')); list.element.hidden = true; return; }
+      windows = new Windows(id, filter, index, signal, { changed: () => list.draw(), failed: (error) => { told.textContent = error.message; } });
+      list.setTotal(index.total);
+      const toTime = (bucket) => { const window_ = index.seqs.findLastIndex((seq) => seq <= bucket.first_seq); list.toRow(Math.max(0, window_) * index.every); };
+      chart.replaceChildren(timeline(await line, zoom, toTime));
     } catch (error) { if (error.name !== 'AbortError') { told.textContent = ''; chart.replaceChildren(failed(error, load)); } }
   }
   load();
-  return () => { list.end(); for (const window_ of windows.values()) window_.stop.abort(); };
+  return () => { list.end(); windows?.end(); };
 }
 
 function tree({ processes, roots }, id) {

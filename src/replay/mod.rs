@@ -5,6 +5,7 @@
 
 mod error;
 mod files;
+mod frames;
 mod index;
 mod network;
 mod player;
@@ -14,6 +15,7 @@ mod terminal;
 
 pub use error::ReplayError;
 pub use files::{FileState, Files};
+pub use frames::{Frame, Frames, Line as TerminalLine, Shown, Style, TextRun};
 pub use index::{Entry, Index, Mark};
 pub use network::{Exchange, Network};
 pub use player::{Move, Player, SPEEDS};

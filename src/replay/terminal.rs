@@ -11,7 +11,7 @@ use super::source::Source;
 use crate::event::Payload;
 
 /// Rows and columns of a terminal that does not say how many it has, and the most that are taken.
-const USUAL: (u16, u16) = (24, 80);
+pub(super) const USUAL: (u16, u16) = (24, 80);
 const LARGEST: (u16, u16) = (300, 500);
 
 /// Bytes of memory that snapshots may take, about, and bytes that a cell takes.
@@ -134,12 +134,12 @@ fn ends_whole(bytes: &[u8]) -> bool {
     ends_a_line && last_escape.is_none_or(|escape| bytes.len() - escape > 64)
 }
 
-fn size((rows, columns): (u16, u16)) -> (NonZeroU16, NonZeroU16) {
+pub(super) fn size((rows, columns): (u16, u16)) -> (NonZeroU16, NonZeroU16) {
     let bounded = |given: u16, most: u16| NonZeroU16::new(given.min(most)).unwrap_or(NonZeroU16::MIN);
     (bounded(rows, LARGEST.0), bounded(columns, LARGEST.1))
 }
 
-fn blank(of: (u16, u16)) -> Parser {
+pub(super) fn blank(of: (u16, u16)) -> Parser {
     let (rows, columns) = size(of);
     Parser::new(rows, columns, 0)
 }

@@ -52,4 +52,38 @@ impl ReaderStore {
         }
         Ok(())
     }
+
+    /// Calls `each` for the positions of the rows that meet all conditions, in order. Where they are of a session alone, its index has all of it:
+    /// no row is looked at. SQLite is held meanwhile, so `each` is to be quick.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn positions(&self, conditions: &[Condition], mut each: impl FnMut(u64) -> ControlFlow<()>) -> Result<(), StoreError> {
+        let (mut sql, values) = select("seq", 0, self.head()?, conditions);
+        sql.push_str(" ORDER BY seq");
+        let mut statement = store_errors(self.connection.prepare_cached(&sql))?;
+        let mut rows = store_errors(statement.query(params_from_iter(values)))?;
+        while let Some(row) = store_errors(rows.next())? {
+            if each(store_errors(row.get(0))?).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// When the events at these positions were seen, µs since 1970. One that there is not is passed over.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn times_of(&self, seqs: &[u64]) -> Result<Vec<i64>, StoreError> {
+        let mut statement = store_errors(self.connection.prepare_cached("SELECT time_us FROM events WHERE seq = ?"))?;
+        let mut times = Vec::with_capacity(seqs.len());
+        for seq in seqs {
+            let mut rows = store_errors(statement.query([seq]))?;
+            if let Some(row) = store_errors(rows.next())? {
+                times.push(store_errors(row.get(0))?);
+            }
+        }
+        Ok(times)
+    }
 }

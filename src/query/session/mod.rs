@@ -19,7 +19,7 @@ pub use changes::{Change, ChangeKind, Changes, FileChanges};
 pub use difference::{Difference, Profile, Sides, profile};
 pub use error::StoryError;
 pub use network::{Host, NetworkUse};
-pub use outline::{Bucket, Going, Index, Timeline, index, timeline};
+pub use outline::{Bucket, Going, Index, Timeline, Wanted, index, timeline};
 pub use read::{changes, network, tree, undone, why};
 pub use techniques::technique_counts;
 pub use tree::{Ancestor, Detected, Exit, Process, ProcessTree, Run, Tree};

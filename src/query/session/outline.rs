@@ -2,15 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::str::FromStr as _;
 
 use serde::Serialize;
 
 use super::error::StoryError;
-use crate::event::{Family, Kind};
-use crate::query::{Filter, Reader};
+use crate::event::{Decision, Family, Kind, UnknownKind};
+use crate::journal::{JournalRow, OutlineRow};
+use crate::query::{Cel, Filter, Matcher, Reader};
 
 /// Most slices of a timeline.
 const MOST_BUCKETS: usize = 2_000;
+
+/// Events at each end whose times are looked at.
+const ENDS: u64 = 256;
 
 /// Most positions of an index: the distance is doubled where there would be more.
 const MOST_SEQS: usize = 65_536;
@@ -59,6 +64,86 @@ pub struct Index {
     pub every: u64,
     /// Positions of rows 0, `every`, 2 · `every` …
     pub seqs: Vec<u64>,
+    /// When each of those was seen, µs since 1970.
+    pub times_us: Vec<i64>,
+}
+
+/// Which events are outlined.
+#[derive(Default)]
+pub struct Wanted {
+    filter: Filter,
+    expression: Option<Matcher>,
+}
+
+impl Wanted {
+    /// Those that match a filter, and for which an expression holds too, where there is one.
+    #[must_use]
+    pub fn new(filter: Filter, expression: Option<Cel>) -> Self {
+        // What the database looks at is not looked at again.
+        let expression = expression.map(|expression| Matcher::new(&Filter::default(), Some(expression)));
+        Self { filter, expression }
+    }
+
+    /// Calls `each` for those that are wanted, in order, until nobody waits any more.
+    fn each(&self, reader: &Reader, going: Going<'_>, mut each: impl FnMut(&OutlineRow)) -> Result<(), StoryError> {
+        let conditions = self.filter.conditions();
+        let mut waiting = Waiting::new(going);
+        let Some(expression) = &self.expression else {
+            reader.store().outline(&conditions, |row| {
+                each(&row);
+                waiting.go_on()
+            })?;
+            return Ok(());
+        };
+        reader.rows::<StoryError>(0, &conditions, |row| {
+            if expression.cel_holds(row.seq, &row.columns) {
+                each(&outlined(row)?);
+            }
+            Ok(waiting.go_on())
+        })?;
+        Ok(())
+    }
+
+    /// As [`Wanted::each`], with the position alone, which is quicker.
+    fn each_seq(&self, reader: &Reader, going: Going<'_>, mut each: impl FnMut(u64)) -> Result<(), StoryError> {
+        if self.expression.is_some() {
+            return self.each(reader, going, |row| each(row.seq));
+        }
+        let mut waiting = Waiting::new(going);
+        reader.store().positions(&self.filter.conditions(), |seq| {
+            each(seq);
+            waiting.go_on()
+        })?;
+        Ok(())
+    }
+}
+
+/// Asks now and then whether anyone waits.
+struct Waiting<'a> {
+    going: Going<'a>,
+    rows: u64,
+}
+
+impl<'a> Waiting<'a> {
+    const fn new(going: Going<'a>) -> Self {
+        Self { going, rows: 0 }
+    }
+
+    fn go_on(&mut self) -> ControlFlow<()> {
+        self.rows += 1;
+        if self.rows.is_multiple_of(4_096) && !(self.going)() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+fn outlined(row: &JournalRow<'_>) -> Result<OutlineRow, StoryError> {
+    let columns = &row.columns;
+    let unknown = |error: UnknownKind| StoryError::Event { seq: row.seq, what: error.to_string() };
+    let kind = Kind::from_str(columns.kind).map_err(unknown)?;
+    let refused = kind == Kind::PolicyDecision
+        && columns.decision == Some(Decision::Deny.as_str())
+        // Quotation marks within a text are escaped: this stands nowhere else.
+        && !columns.payload.contains("\"enforced\":false");
+    Ok(OutlineRow { seq: row.seq, time_us: columns.time_us, kind, refused })
 }
 
 /// The timeline of what matches, in `buckets` slices at most. An event outside of the span, since clocks differ, counts in the first or
@@ -66,22 +151,20 @@ pub struct Index {
 ///
 /// # Errors
 /// [`StoryError`].
-pub fn timeline(reader: &Reader, filter: &Filter, buckets: usize, going: Going<'_>) -> Result<Timeline, StoryError> {
-    let conditions = filter.conditions();
-    let Some((first, last)) = span(reader, filter)? else { return Ok(Timeline::default()) };
+pub fn timeline(reader: &Reader, wanted: &Wanted, buckets: usize, going: Going<'_>) -> Result<Timeline, StoryError> {
+    let Some((first, last)) = span(reader, &wanted.filter)? else { return Ok(Timeline::default()) };
     let buckets = buckets.clamp(1, MOST_BUCKETS);
     let count = i64::try_from(buckets).unwrap_or(1);
     let (from_us, to_us) = (first, last.max(first + 1));
     let width = ((to_us - from_us).saturating_add(count - 1) / count).max(1);
     let mut tallies: Vec<Tally> = vec![Tally::default(); buckets];
     let mut total = 0;
-    reader.store().outline(&conditions, |row| {
+    wanted.each(reader, going, |row| {
         let place = ((row.time_us - from_us) / width).clamp(0, count - 1);
         if let Some(tally) = usize::try_from(place).ok().and_then(|place| tallies.get_mut(place)) {
             tally.take(row.seq, row.kind, row.refused);
         }
         total += 1;
-        go_on(total, going)
     })?;
     let buckets = tallies.into_iter().zip(0_i64..).map(|(tally, place)| tally.bucket(from_us + place * width)).collect();
     Ok(Timeline { from_us, to_us, total, buckets })
@@ -91,46 +174,41 @@ pub fn timeline(reader: &Reader, filter: &Filter, buckets: usize, going: Going<'
 ///
 /// # Errors
 /// [`StoryError`].
-pub fn index(reader: &Reader, filter: &Filter, every: u64, going: Going<'_>) -> Result<Index, StoryError> {
-    let mut index = Index { total: 0, every: every.max(1), seqs: Vec::new() };
-    reader.store().outline(&filter.conditions(), |row| {
+pub fn index(reader: &Reader, wanted: &Wanted, every: u64, going: Going<'_>) -> Result<Index, StoryError> {
+    let mut index = Index { total: 0, every: every.max(1), seqs: Vec::new(), times_us: Vec::new() };
+    wanted.each_seq(reader, going, |seq| {
         if index.total.is_multiple_of(index.every) {
             if index.seqs.len() == MOST_SEQS {
-                let mut place = 0_usize;
-                index.seqs.retain(|_| {
-                    place += 1;
-                    !place.is_multiple_of(2)
-                });
+                index.seqs = index.seqs.iter().copied().step_by(2).collect();
                 index.every *= 2;
             }
             if index.total.is_multiple_of(index.every) {
-                index.seqs.push(row.seq);
+                index.seqs.push(seq);
             }
         }
         index.total += 1;
-        go_on(index.total, going)
     })?;
+    index.times_us = reader.store().times_of(&index.seqs)?;
     Ok(index)
 }
 
-/// Asks now and then whether anyone waits.
-fn go_on(rows: u64, going: Going<'_>) -> ControlFlow<()> {
-    if rows.is_multiple_of(4_096) && !going() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-}
-
-/// From when to when: as the filter says, or else the times of the first and the last event that match.
+/// From when to when: as the filter says, or else the earliest time of the first events that match it and the latest of the last ones, whatever an
+/// expression says. What was found out later stands behind with its earlier time, so that it is not enough to look at one.
 fn span(reader: &Reader, filter: &Filter) -> Result<Option<(i64, i64)>, StoryError> {
     let conditions = filter.conditions();
-    let time_behind = |after: u64| {
-        let mut time = None;
+    let times_behind = |after: u64| {
+        let (mut times, mut rows) = (None, 0);
         reader.rows::<StoryError>(after, &conditions, |row| {
-            time = Some(row.columns.time_us);
-            Ok(ControlFlow::Break(()))
+            let time = row.columns.time_us;
+            let (earliest, latest) = times.unwrap_or((time, time));
+            times = Some((time.min(earliest), time.max(latest)));
+            rows += 1;
+            Ok(if rows == ENDS { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
-        Ok::<_, StoryError>(time)
+        Ok::<_, StoryError>(times)
     };
-    let Some(first) = time_behind(0)? else { return Ok(None) };
-    let last = time_behind(reader.before_last(1, filter)?)?.unwrap_or(first);
+    let Some((first, first_latest)) = times_behind(0)? else { return Ok(None) };
+    let last = times_behind(reader.before_last(ENDS, filter)?)?.map_or(first_latest, |(_, last)| last.max(first_latest));
     let since = filter.since.map_or(first, |time| time.as_micros());
     let until = filter.until.map_or(last, |time| time.as_micros());
     Ok(Some((since.min(until), until.max(since))))

@@ -54,16 +54,22 @@ impl Question {
         })
     }
 
+    /// The SQL as it is written: a parameter stands as `:name` in it, where a text in quotation marks is to stand.
+    #[must_use]
+    pub fn template(&self) -> String {
+        self.text.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join("\n").trim().to_owned()
+    }
+
     /// The SQL, with a value in the place of each parameter; what has none takes its example.
     #[must_use]
     pub fn sql(&self, value: impl Fn(&str) -> Option<String>) -> String {
-        let mut sql: String = self.text.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join("\n");
+        let mut sql = self.template();
         for parameter in self.parameters() {
             let value = value(parameter.name).unwrap_or_else(|| parameter.example.to_owned());
             let literal = format!("'{}'", value.replace('\'', "''"));
             sql = sql.replace(&format!(":{}", parameter.name), &literal);
         }
-        sql.trim().to_owned()
+        sql
     }
 
     fn comments(&self) -> impl Iterator<Item = &'static str> {

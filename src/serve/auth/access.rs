@@ -92,6 +92,8 @@ pub const ROUTES: &[Route] = &[
     ("GET", "/api/v1/sessions/{id}/files", READ),
     ("GET", "/api/v1/sessions/{id}/index", READ),
     ("GET", "/api/v1/sessions/{id}/network", READ),
+    ("GET", "/api/v1/questions", READ),
+    ("GET", "/api/v1/sessions/{id}/terminal", READ),
     ("GET", "/api/v1/sessions/{id}/report", READ),
     ("GET", "/api/v1/sessions/{id}/timeline", READ),
     ("GET", "/api/v1/sessions/{id}/tree", READ),

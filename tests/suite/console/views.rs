@@ -1,7 +1,12 @@
 //! The views of really recorded sessions.
 
+use agentsh::journal::{Journal, JournalConfig};
+use agentsh::query::sql::questions;
 use serde_json::Value;
 
+use crate::readers::recorded::Scribe;
+use crate::replay::told::{Tale, tell};
+use crate::run::support::Place;
 use crate::sessions::rig::Server;
 use crate::support::until;
 
@@ -47,12 +52,22 @@ fn sum(timeline: &Value, of: &str) -> u64 {
 fn timeline_and_index_count_what_the_session_counts_whole_and_filtered() {
     let (server, session) = &recorded();
     let events = ok(server, &format!("/sessions/{session}"))["events"].as_u64().unwrap();
-    for (filter, all) in [("", true), ("&family=file", false), ("&kind=process_exec,process_exit", false)] {
+    for (filter, all) in [
+        ("", true),
+        ("&family=file", false),
+        ("&kind=process_exec,process_exit", false),
+        ("&command=cat", false),
+        ("&severity=informational", true),
+        ("&decision=allow&text=moved", false),
+        ("&where=kind%20%3D%3D%20%22process_exit%22", false),
+        ("&family=file&where=seq%20%3E%2020", false),
+    ] {
         let timeline = ok(server, &format!("/sessions/{session}/timeline?buckets=50{filter}"));
         let index = ok(server, &format!("/sessions/{session}/index?every=3{filter}"));
         let total = timeline["total"].as_u64().unwrap();
         assert_eq!(sum(&timeline, "events"), total, "{filter}");
         assert_eq!(index["total"], total, "{filter}");
+        assert_ne!(total, 0, "{filter}");
         assert_eq!(total == events, all, "{filter}: {total} of {events}");
         assert_eq!(timeline["buckets"].as_array().unwrap().len(), 50);
         // A page behind each position begins with the row that the index says.
@@ -95,6 +110,58 @@ fn processes_and_files_are_those_of_the_session() {
     assert_eq!(named("/gone"), Vec::<Value>::new(), "{files}");
     assert!(files["transient"].as_u64().unwrap() >= 1, "{files}");
     assert_eq!(ok(server, &format!("/sessions/{session}/network"))["hosts"], serde_json::json!([]));
+}
+
+#[test]
+fn what_an_expression_refuses_is_told_with_its_place() {
+    let (server, session) = &recorded();
+    for view in ["timeline", "index"] {
+        let (status, problem) = get(server, &format!("/sessions/{session}/{view}?where=kind%20%3D%3D%20"));
+        assert_eq!((status, &problem["parameter"]), (400, &Value::from("where")), "{problem}");
+        assert!(problem["position"]["column"].as_u64() >= Some(1), "{problem}");
+    }
+}
+
+#[test]
+fn the_terminal_of_a_session_is_told_as_screens_from_any_time_on() {
+    let place = Place::new();
+    let journal = Journal::open(&place.data(), &JournalConfig::default()).unwrap();
+    tell(&mut Tale::new(&mut Scribe::new(&journal), "s-told"));
+    assert!(journal.flush());
+    journal.close().unwrap();
+    let server = Server::start_on(place, &[]);
+    let all = ok(&server, "/sessions/s-told/terminal");
+    let frames = all["frames"].as_array().unwrap();
+    assert_eq!((frames.len(), &all["next_us"]), (5, &Value::Null), "{all}");
+    assert_eq!((&frames[0]["rows"], &frames[0]["columns"], &frames[0]["whole"]), (&12.into(), &60.into(), &true.into()));
+    assert_eq!(frames[1]["lines"][0]["runs"][0]["text"], "$ make all");
+    let green = &frames[2]["lines"][0]["runs"][0];
+    assert_eq!(green["text"], "cc -c main.c");
+    assert_ne!(all["styles"][usize::try_from(green["style"].as_u64().unwrap()).unwrap()]["foreground"], Value::Null);
+    let last = frames[4]["time_us"].as_i64().unwrap();
+    let later = ok(&server, &format!("/sessions/s-told/terminal?from_us={last}"));
+    assert_eq!(later["frames"].as_array().unwrap().len(), 2, "what was shown before, and what came then: {later}");
+    let before = ok(&server, &format!("/sessions/s-told/terminal?to_us={last}"));
+    assert_eq!(before["frames"].as_array().unwrap().len(), 4, "{before}");
+    assert_eq!(get(&server, "/sessions/none/terminal").0, 404);
+    assert_eq!(get(&server, "/sessions/s-told/terminal?from_us=-1").0, 400);
+}
+
+#[test]
+fn the_ready_questions_are_those_of_the_command_line() {
+    let (server, _) = &recorded();
+    let ready = ok(server, "/questions");
+    let names: Vec<&str> = ready["questions"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    assert_eq!(names, questions().iter().map(|question| question.name).collect::<Vec<_>>());
+    for (one, question) in ready["questions"].as_array().unwrap().iter().zip(questions()) {
+        // With the examples in their places it is what the command line asks.
+        let filled =
+            one["parameters"].as_array().unwrap().iter().fold(one["sql"].as_str().unwrap().to_owned(), |sql, parameter| {
+                let name = parameter["name"].as_str().unwrap();
+                sql.replace(&format!(":{name}"), &format!("'{}'", parameter["example"].as_str().unwrap().replace('\'', "''")))
+            });
+        assert_eq!(filled, question.sql(|_| None));
+    }
 }
 
 #[test]

@@ -95,7 +95,7 @@ pub fn exec(path: &str, argv: &[&str]) -> ProcessExec {
 /// The session that the player is tried on.
 pub static TOLD: LazyLock<Recorded> = LazyLock::new(|| record(|scribe| tell(&mut Tale::new(scribe, "s-told"))));
 
-fn tell(tale: &mut Tale<'_>) {
+pub fn tell(tale: &mut Tale<'_>) {
     tale.then(SessionCreated { workspace: "/work".into(), policy: "default".into(), ..SessionCreated::default() });
     tale.command("c-make").then(CommandStarted {
         argv: vec!["make".into(), "all".into()],

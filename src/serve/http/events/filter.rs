@@ -93,8 +93,29 @@ impl Shape {
     }
 }
 
+/// The parameters that say which events and not how they are read: those of a view of one session.
+pub(in crate::serve::http) enum SessionFilter {}
+
+/// What is no filter of the events of one session.
+const NOT_OF_A_SESSION: [&str; 6] = ["session", "after", "before", "limit", "order", "cursor"];
+
+impl SessionFilter {
+    /// Their names.
+    pub(in crate::serve::http) fn names() -> impl Iterator<Item = &'static str> {
+        names().into_iter().filter(|name| !NOT_OF_A_SESSION.contains(name))
+    }
+}
+
+impl IntoParams for SessionFilter {
+    fn into_params(place: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let mut all = EventParameters::into_params(place);
+        all.retain(|parameter| !NOT_OF_A_SESSION.contains(&parameter.name.as_str()));
+        all
+    }
+}
+
 /// The filter and its expression. Its sessions are as they were given.
-pub(super) fn read(parameters: &Parameters, now: Timestamp) -> Result<(Filter, Option<Cel>), Problem> {
+pub(in crate::serve::http) fn read(parameters: &Parameters, now: Timestamp) -> Result<(Filter, Option<Cel>), Problem> {
     let one = |name| parameters.one(name).map(|value| value.map(str::to_owned));
     let time = |name| parameters.one(name)?.map(|text| time(name, text, now)).transpose();
     let techniques = words(parameters, "technique", |id| attack().asked(id))?.concat();

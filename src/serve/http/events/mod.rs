@@ -12,4 +12,5 @@ mod reading;
 mod routes;
 mod stream;
 
+pub(super) use filter::{SessionFilter, read as read_filter};
 pub use routes::event_routes;

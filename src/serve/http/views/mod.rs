@@ -1,4 +1,5 @@
-//! What the console shows of many events at once: timeline, index, processes, files, network, ATT&CK, integrity.
+//! What the console shows of many events at once: timeline, index, processes, files, network, terminal, ATT&CK, integrity; and
+//! the questions that are ready to be asked.
 //!
 //! Bounds: four answers are worked on at once, further ones wait; work whose client has gone ends. Never: a claim that a journal is whole
 //! beyond what was verified.
@@ -6,9 +7,11 @@
 mod attack;
 mod integrity;
 mod parameters;
+mod questions;
 mod report;
 mod session;
 mod shapes;
 mod state;
+mod terminal;
 
 pub use state::{Views, view_routes};

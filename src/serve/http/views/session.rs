@@ -3,11 +3,12 @@
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
 
-use super::parameters::{filter, known};
+use super::parameters::{known, wanted};
 use super::shapes::{FileChanges, NetworkHosts, ProcessTree, SessionIndex, Timeline};
 use super::state::Views;
 use crate::query::session::{changes, index, network, timeline, tree};
 use crate::serve::http::Problem;
+use crate::serve::http::events::SessionFilter;
 use crate::serve::http::parameters::Parameters;
 
 /// Slices of a timeline where none is asked for.
@@ -20,17 +21,7 @@ const EVERY: u64 = 1_000;
 #[utoipa::path(get, path = "/api/v1/sessions/{id}/timeline", tag = "views", params(
     ("id" = String, Path, description = "The session, or the start of its id."),
     ("buckets" = Option<u64>, Query, description = "Slices, 240 where it is absent, 2,000 at most."),
-    ("kind" = Option<String>, Query, description = "Kinds, with commas between them."),
-    ("family" = Option<String>, Query, description = "Families, with commas between them."),
-    ("decision" = Option<String>, Query, description = "Verdicts, with commas between them."),
-    ("rule" = Option<String>, Query, description = "The rule that decided."),
-    ("technique" = Option<String>, Query, description = "Techniques of ATT&CK, with commas between them."),
-    ("host" = Option<String>, Query, description = "Hosts, with commas between them."),
-    ("path" = Option<String>, Query, description = "A path, or a glob."),
-    ("pid" = Option<String>, Query, description = "Processes, with commas between them."),
-    ("text" = Option<String>, Query, description = "Text in subject or payload."),
-    ("since" = Option<u64>, Query, description = "From this time, µs since 1970."),
-    ("until" = Option<u64>, Query, description = "Before this time, µs since 1970."),
+    SessionFilter,
 ), responses(
     (status = 200, description = "The timeline.", body = Timeline),
     (status = 400, description = "A parameter cannot be, or several sessions start so.", body = Problem, content_type = "application/problem+json"),
@@ -46,7 +37,7 @@ pub(super) async fn timeline_of(State(views): State<Views>, Path(id): Path<Strin
     views
         .ask(move |reader, going| {
             let buckets = usize::try_from(asked.number("buckets")?.unwrap_or(BUCKETS)).unwrap_or(usize::MAX);
-            Ok(timeline(reader, &filter(reader, &id, &asked)?, buckets, going)?)
+            Ok(timeline(reader, &wanted(reader, &id, &asked)?, buckets, going)?)
         })
         .await
 }
@@ -55,17 +46,7 @@ pub(super) async fn timeline_of(State(views): State<Views>, Path(id): Path<Strin
 #[utoipa::path(get, path = "/api/v1/sessions/{id}/index", tag = "views", params(
     ("id" = String, Path, description = "The session, or the start of its id."),
     ("every" = Option<u64>, Query, description = "Events from one position to the next, 1,000 where it is absent; more where there would be more than 65,536 positions."),
-    ("kind" = Option<String>, Query, description = "Kinds, with commas between them."),
-    ("family" = Option<String>, Query, description = "Families, with commas between them."),
-    ("decision" = Option<String>, Query, description = "Verdicts, with commas between them."),
-    ("rule" = Option<String>, Query, description = "The rule that decided."),
-    ("technique" = Option<String>, Query, description = "Techniques of ATT&CK, with commas between them."),
-    ("host" = Option<String>, Query, description = "Hosts, with commas between them."),
-    ("path" = Option<String>, Query, description = "A path, or a glob."),
-    ("pid" = Option<String>, Query, description = "Processes, with commas between them."),
-    ("text" = Option<String>, Query, description = "Text in subject or payload."),
-    ("since" = Option<u64>, Query, description = "From this time, µs since 1970."),
-    ("until" = Option<u64>, Query, description = "Before this time, µs since 1970."),
+    SessionFilter,
 ), responses(
     (status = 200, description = "The positions.", body = SessionIndex),
     (status = 400, description = "A parameter cannot be, or several sessions start so.", body = Problem, content_type = "application/problem+json"),
@@ -81,7 +62,7 @@ pub(super) async fn index_of(State(views): State<Views>, Path(id): Path<String>,
     views
         .ask(move |reader, going| {
             let every = asked.number("every")?.unwrap_or(EVERY);
-            Ok(index(reader, &filter(reader, &id, &asked)?, every, going)?)
+            Ok(index(reader, &wanted(reader, &id, &asked)?, every, going)?)
         })
         .await
 }

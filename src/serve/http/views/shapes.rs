@@ -63,6 +63,8 @@ pub(super) struct SessionIndex {
     every: u64,
     /// Positions of events 0, `every`, 2 · `every` …
     seqs: Vec<u64>,
+    /// When each of those was seen, µs since 1970.
+    times_us: Vec<i64>,
 }
 
 /// The processes of a session.
@@ -243,4 +245,79 @@ pub(super) struct NetworkHost {
     /// Positions of the first and the last event.
     #[schema(min_items = 2, max_items = 2)]
     seqs: Vec<u64>,
+}
+
+/// What a terminal showed.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "it is only described")]
+pub(super) struct TerminalFrames {
+    /// Screens, in order; the first is what was shown when the time that was asked for began.
+    frames: Vec<TerminalFrame>,
+    /// How runs look.
+    styles: Vec<TerminalStyle>,
+    /// Where the next page begins (`from_us`), where there is more.
+    #[schema(required)]
+    next_us: Option<i64>,
+}
+
+/// One screen: what is different from the one before.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "it is only described")]
+pub(super) struct TerminalFrame {
+    /// When it was shown, µs since 1970.
+    time_us: i64,
+    /// Position of the event that showed it.
+    seq: u64,
+    /// The command that was at the terminal.
+    #[schema(required)]
+    command: Option<String>,
+    /// Lines.
+    rows: u16,
+    /// Cells of a line.
+    columns: u16,
+    /// Line and cell of the cursor, from 0; absent while it is hidden.
+    #[schema(required, min_items = 2, max_items = 2)]
+    cursor: Option<Vec<u16>>,
+    /// Whether it is whole, and not what is different.
+    whole: bool,
+    /// Lines that are different.
+    lines: Vec<TerminalLine>,
+}
+
+/// One line.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "it is only described")]
+pub(super) struct TerminalLine {
+    /// Which, from 0.
+    row: u16,
+    /// What it shows; what is behind the last run is blank.
+    runs: Vec<TerminalRun>,
+}
+
+/// Cells of one look.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "it is only described")]
+pub(super) struct TerminalRun {
+    /// Their text.
+    text: String,
+    /// Place of their look among `styles`.
+    style: u32,
+}
+
+/// How cells look.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "it is only described")]
+pub(super) struct TerminalStyle {
+    /// Colour of the text, `#rrggbb`; absent for the usual one.
+    #[schema(required)]
+    foreground: Option<String>,
+    /// Colour behind it.
+    #[schema(required)]
+    background: Option<String>,
+    bold: bool,
+    dim: bool,
+    italic: bool,
+    underline: bool,
+    /// Whether the two colours change places.
+    inverse: bool,
 }

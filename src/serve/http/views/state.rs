@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::integrity::Integrity;
-use super::{attack, integrity, report, session};
+use super::{attack, integrity, questions, report, session, terminal};
 use crate::journal::DataDir;
 use crate::query::Reader;
 use crate::query::session::StoryError;
@@ -115,6 +115,8 @@ pub fn view_routes(views: Views) -> OpenApiRouter {
         .routes(routes!(session::tree_of))
         .routes(routes!(session::files_of))
         .routes(routes!(session::network_of))
+        .routes(routes!(terminal::terminal_of))
+        .routes(routes!(questions::ready))
         .routes(routes!(report::report_of))
         .routes(routes!(attack::matrix))
         .routes(routes!(integrity::integrity))
