@@ -9,7 +9,7 @@ use agentsh::runtime::units::Millis;
 use agentsh::serve::auth::Keys;
 use serde_json::{Value, json};
 
-use super::rig::{Answer, Served, journal, record, serve_asking, tell};
+use super::rig::{Answer, Served, ask, journal, record, serve_asking, tell};
 use crate::flight::ends::ask as ask_by_flight;
 use crate::grpc::rig::runtime;
 use crate::sessions::rig::Server;
@@ -144,6 +144,9 @@ fn the_program_ends_at_once_while_a_question_is_asked_over_http_and_another_over
         let one = json!({"sql": "SELECT 1", "timeout_ms": 1}).to_string();
         tell(address, "POST", "/api/v1/query", &[("Content-Type", "application/json")], &one).status == 503
     });
+    let measured = ask(address, "GET", "/metrics", &[]).text();
+    assert!(measured.contains("\nagentsh_questions 2\n"), "{measured}");
+    assert!(!measured.contains("\nagentsh_questions_total{outcome=\"refused\"} 0\n"), "{measured}");
     // Cut after the minute they would have no answers.
     assert!(server.stop().1.success());
     assert_eq!(asking.join().unwrap(), 503);
