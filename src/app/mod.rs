@@ -10,6 +10,7 @@ pub mod dead_letters;
 pub mod demo;
 pub mod detect;
 mod error;
+pub mod evidence;
 pub mod health;
 pub mod import;
 mod import_session;

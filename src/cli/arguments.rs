@@ -7,6 +7,7 @@ use super::detect::DetectCommand;
 use super::doctor::DoctorArgs;
 use super::events::EventsArgs;
 use super::exec::ExecArguments;
+use super::export::ExportCommand;
 use super::import::ImportArguments;
 use super::journal::JournalCommand;
 use super::keys::KeysCommand;
@@ -56,6 +57,9 @@ pub(super) enum Command {
     Query(Box<QueryArgs>),
     /// Put evidence of other systems into the journal: Windows, macOS, auditd, JSON lines
     Import(ImportArguments),
+    /// Write what was recorded for other machines and programs
+    #[command(subcommand)]
+    Export(Box<ExportCommand>),
     /// Check that the journal is whole, and name the seq if it is not
     Verify(VerifyArgs),
     /// Test what works on this machine, and say how to get the rest

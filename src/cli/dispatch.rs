@@ -9,8 +9,8 @@ use clap::Parser as _;
 use super::arguments::{Arguments, Command};
 use super::output::{FAILED, on_standard_output};
 use super::{
-    demo, detect, doctor, events, exec, import, journal, keys, policy, query, replay, report, run, server, session, sinks, tell,
-    verify,
+    demo, detect, doctor, events, exec, export, import, journal, keys, policy, query, replay, report, run, server, session,
+    sinks, tell, verify,
 };
 use crate::app::{self, BlockedSignals, launch};
 use crate::config::{Config, Environment, PolicyChoice};
@@ -80,6 +80,7 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Report(arguments) => on_standard_output(no_color, |out| report::run(&arguments, &data_dir, out)),
         Command::Query(arguments) => on_standard_output(no_color, |out| query::run(&arguments, &config, &data_dir, out)),
         Command::Import(arguments) => on_standard_output(no_color, |out| import::run(arguments, &config, &environment, out)),
+        Command::Export(command) => on_standard_output(no_color, |out| export::run(&command, &data_dir, out)),
         Command::Verify(arguments) => on_standard_output(no_color, |out| verify::run(&arguments, &data_dir, out)),
         Command::Journal(command) => on_standard_output(no_color, |out| journal::run(&command, &data_dir, &config.journal, out)),
         Command::Sinks(command) => on_standard_output(no_color, |out| sinks::run(&command, &config, &data_dir, out)),

@@ -1,4 +1,6 @@
-//! `agentsh import`: evidence of other systems into the journal, then a summary.
+//! `agentsh import`: evidence of other systems into the journal, or a bundle beside it, then a summary.
+
+mod bundle;
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write};
@@ -11,6 +13,7 @@ use super::output::{Exit, Output};
 use crate::app::import::{ImportProgress, ImportReport, ImportRequest, import};
 use crate::config::{Config, Environment, PolicyChoice};
 use crate::event::ImportSource;
+use crate::query::DataDir;
 use crate::runtime::clock;
 
 /// `agentsh import SOURCE FILE…`.
@@ -18,7 +21,8 @@ use crate::runtime::clock;
 #[command(
     after_help = "Exit code: 0 all is in the journal; 1 records could not be read (they are kept raw); 125 an import stopped.\n\n\
     Examples:\n  agentsh import evtx Security.evtx Sysmon.evtx\n  eslogger exec open unlink | agentsh import eslogger -\n  \
-    agentsh import auditd /var/log/audit/audit.log\n  agentsh import jsonl events.jsonl.gz"
+    agentsh import auditd /var/log/audit/audit.log\n  agentsh import jsonl events.jsonl.gz\n  agentsh import bundle session.bundle --key recorder.pub\n\n\
+    A bundle is kept beside the journal and never becomes part of it: report, replay, tree and files find it by the name of its session."
 )]
 pub(super) struct ImportArguments {
     /// What the files are
@@ -30,6 +34,9 @@ pub(super) struct ImportArguments {
     /// Policy that says what would have been decided [default: policies.default of the configuration, else the built-in one]
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    /// Of a bundle: the public key, or a file that holds it (`agentsh journal key > FILE` where it was recorded), that it must be signed with
+    #[arg(long, value_name = "KEY|FILE")]
+    key: Option<String>,
     /// Print the summary as one JSON object
     #[arg(long)]
     json: bool,
@@ -45,6 +52,8 @@ enum Source {
     Auditd,
     /// JSON lines of `agentsh events --format jsonl`, or of Sysmon's events
     Jsonl,
+    /// A session of another machine (`agentsh export bundle`), verified before anything of it is kept
+    Bundle,
 }
 
 /// How long an import takes before it shows how far it is.
@@ -56,13 +65,24 @@ pub(super) fn run(
     environment: &Environment,
     out: &mut Output<'_>,
 ) -> anyhow::Result<Exit> {
+    let source = match arguments.source {
+        Source::Evtx => ImportSource::Evtx,
+        Source::Eslogger => ImportSource::Eslogger,
+        Source::Auditd => ImportSource::Auditd,
+        Source::Jsonl => ImportSource::Jsonl,
+        Source::Bundle => {
+            if arguments.policy.is_some() {
+                anyhow::bail!("--policy judges what other systems recorded: a bundle has its own decisions (`agentsh replay`)");
+            }
+            let data_dir = DataDir::at(&config.data_dir);
+            return bundle::run(&arguments.files, arguments.key.as_deref(), arguments.json, &data_dir, out);
+        }
+    };
+    if arguments.key.is_some() {
+        anyhow::bail!("--key belongs to `import bundle`: the files of other systems are not signed");
+    }
     let request = ImportRequest {
-        source: match arguments.source {
-            Source::Evtx => ImportSource::Evtx,
-            Source::Eslogger => ImportSource::Eslogger,
-            Source::Auditd => ImportSource::Auditd,
-            Source::Jsonl => ImportSource::Jsonl,
-        },
+        source,
         files: arguments.files,
         policy: arguments.policy.map_or_else(|| config.policies.choice(), PolicyChoice::File),
         workspace: std::env::current_dir()?,

@@ -166,6 +166,11 @@ impl<'w> Output<'w> {
         if self.attended { writeln!(self.notes, "{text}") } else { Ok(()) }
     }
 
+    /// Where what stands beside the output goes.
+    pub fn notes(&mut self) -> &mut dyn Write {
+        self.notes
+    }
+
     /// Says something beside the output, whoever is there: what else would look as if nothing had happened.
     ///
     /// # Errors

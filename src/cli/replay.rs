@@ -11,8 +11,9 @@ mod view;
 
 use clap::Args;
 
+use super::evidence::EvidenceArgs;
 use super::output::{Exit, Output, is_closed_pipe};
-use crate::query::{DataDir, Reader};
+use crate::query::DataDir;
 use crate::replay::{Index, JournalSource};
 
 /// `agentsh replay`: a session again, or how two differ.
@@ -26,6 +27,9 @@ pub struct ReplayArgs {
     /// Session: its name, the start of its name, or `last`.
     #[arg(value_name = "SESSION", default_value = "last")]
     pub session: String,
+    /// Where it is read from.
+    #[command(flatten)]
+    pub evidence: EvidenceArgs,
     /// Play so many times as fast as it happened, 1 to 1000.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub speed: Option<u32>,
@@ -48,18 +52,18 @@ pub struct ReplayArgs {
 /// # Errors
 /// When there is no such session, the journal cannot be read, or the output cannot be written. A closed output is no error.
 pub fn run(args: &ReplayArgs, data_dir: &DataDir, out: &mut Output<'_>) -> anyhow::Result<Exit> {
-    let reader = Reader::open(data_dir)?;
     if let Some([before, after]) = args.diff.as_deref() {
-        return diff::run(&reader, &reader.session(before)?, &reader.session(after)?, args.json, out);
+        return diff::run(&args.evidence.session(data_dir, before)?, &args.evidence.session(data_dir, after)?, args.json, out);
     }
-    let name = reader.session(&args.session)?;
-    let source = JournalSource::open(data_dir, &name)?;
+    let evidence = args.evidence.session(data_dir, &args.session)?;
+    let name = evidence.session();
+    let source = JournalSource::open(evidence.data_dir(), name)?;
     let mut index = Index::default();
     index.read(&source)?;
     let done = if args.plain || out.width().is_none() {
         plain::run(&source, &mut index, args.speed, out)
     } else {
-        screen::run(&name, &source, index, args, out)
+        screen::run(name, &source, index, args, out)
     };
     match done {
         Ok(()) => Ok(Exit::Done),

@@ -8,11 +8,12 @@ use anyhow::Context as _;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
+use super::evidence::EvidenceArgs;
 use super::output::{Exit, Output};
 use crate::app;
 use crate::encode::document::{html, markdown, text};
+use crate::query::DataDir;
 use crate::query::report::{document, report};
-use crate::query::{DataDir, Reader};
 use crate::runtime::clock;
 
 /// How long a verification takes before it shows how far it is.
@@ -26,6 +27,9 @@ pub struct ReportArgs {
     /// Session: its name, the start of its name, or `last`
     #[arg(value_name = "SESSION", default_value = "last")]
     session: String,
+    /// Where it is read from
+    #[command(flatten)]
+    evidence: EvidenceArgs,
     /// The form
     #[arg(long, value_enum, default_value_t = Form::Text)]
     format: Form,
@@ -54,9 +58,15 @@ enum Form {
 /// # Errors
 /// When there is no such session, the journal cannot be read, or the output cannot be written.
 pub fn run(args: &ReportArgs, data_dir: &DataDir, out: &mut Output<'_>) -> anyhow::Result<Exit> {
-    let session = Reader::open(data_dir)?.session(&args.session)?;
+    let evidence = args.evidence.session(data_dir, &args.session)?;
+    if args.verify && evidence.is_copy() {
+        anyhow::bail!(
+            "--verify is for a whole journal: of a bundle everything was verified when it was opened, of a lake's files `agentsh verify --against` says it"
+        );
+    }
+    let (data_dir, session) = (evidence.data_dir(), evidence.session());
     let (began, attended, mut bar) = (clock::instant(), out.is_attended(), None::<ProgressBar>);
-    let made = report(data_dir, &session, args.verify, |done, all| {
+    let made = report(data_dir, session, args.verify, |done, all| {
         if attended && clock::instant().saturating_duration_since(began) > SHOWN_AFTER {
             let start = || ProgressBar::with_draw_target(Some(all), ProgressDrawTarget::stderr());
             bar.get_or_insert_with(start).set_position(done);

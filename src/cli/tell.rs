@@ -10,6 +10,7 @@ pub use files::{FilesArgs, run as files};
 pub use tree::{TreeArgs, run as tree};
 pub use why::{WhyArgs, run as why};
 
+use super::evidence::EvidenceArgs;
 use crate::event::OsText;
 
 /// The session that is asked about.
@@ -18,6 +19,9 @@ pub struct SessionName {
     /// Session: its name, the start of its name, or `last`.
     #[arg(value_name = "SESSION", default_value = "last")]
     pub session: String,
+    /// Where it is read from.
+    #[command(flatten)]
+    pub evidence: EvidenceArgs,
 }
 
 /// Arguments as a shell would take them.

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
 use super::output::{Exit, Output, printable};
+use crate::app::evidence::{Compared, compare};
 use crate::query::{DataDir, Finding, PublicKey, Verification, verify};
 use crate::runtime::clock;
 use crate::runtime::units::Count;
@@ -29,6 +30,9 @@ pub struct VerifyArgs {
     /// The public key, or a file that holds it (`agentsh journal key > FILE`); else the one in the data directory.
     #[arg(long, value_name = "KEY|FILE")]
     pub key: Option<String>,
+    /// Compare every row of this Parquet file, or of a lake's folder, with the journal too. Repeatable.
+    #[arg(long, value_name = "FILE")]
+    pub against: Vec<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -45,15 +49,25 @@ pub fn run(args: &VerifyArgs, data_dir: &DataDir, out: &mut Output<'_>) -> anyho
     let mut progress = Progress::new(out.is_attended());
     let report = verify(data_dir, key, &checkpoints, |read, all| progress.reached(read, all))?;
     progress.end();
+    let against = args.against.iter().map(|path| Ok((path, compare(data_dir, path)?)));
+    let against = against.collect::<anyhow::Result<Vec<(&PathBuf, Compared)>>>()?;
     if args.json {
-        writeln!(out, "{}", as_json(&report))?;
+        let mut object = as_json(&report);
+        if let (Some(object), false) = (object.as_object_mut(), against.is_empty()) {
+            object.insert("against".to_owned(), against.iter().map(|(path, compared)| compared_json(path, compared)).collect());
+        }
+        writeln!(out, "{object}")?;
     } else {
         print(&report, data_dir, !checkpoints.is_empty(), out)?;
+        for (path, compared) in &against {
+            print_compared(path, compared, out)?;
+        }
     }
-    Ok(if report.is_whole() { Exit::Done } else { Exit::NotInOrder })
+    let agrees = against.iter().all(|(_, compared)| compared.difference_count == 0);
+    Ok(if report.is_whole() && agrees { Exit::Done } else { Exit::NotInOrder })
 }
 
-fn read_key(text: &str) -> anyhow::Result<PublicKey> {
+pub(super) fn read_key(text: &str) -> anyhow::Result<PublicKey> {
     let parsed = PublicKey::parse(text);
     if parsed.is_ok() || !Path::new(text).exists() {
         return parsed.context("--key is neither a file nor a key (`agentsh journal key` prints it)");
@@ -121,6 +135,40 @@ fn as_json(report: &Verification) -> serde_json::Value {
         "checkpoints": report.checkpoints,
         "finding_count": report.finding_count,
         "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
+    })
+}
+
+fn print_compared(path: &Path, compared: &Compared, out: &mut Output<'_>) -> anyhow::Result<()> {
+    let palette = out.palette();
+    let Compared { files, rows, not_kept, differences, difference_count } = compared;
+    let not_kept =
+        if *not_kept == 0 { String::new() } else { format!(", {} of them not in the journal any more", Count(*not_kept)) };
+    writeln!(out)?;
+    let shown = printable(&path.display().to_string()).into_owned();
+    writeln!(out, "against      {shown}: {} rows of {} files{not_kept}", Count(*rows), Count(*files))?;
+    if *difference_count == 0 {
+        writeln!(out, "{} every row is the event that the journal has there", palette.green("agrees:"))?;
+        return Ok(());
+    }
+    writeln!(out, "{} {} rows", palette.red("differs:"), Count(*difference_count))?;
+    for (seq, what) in differences {
+        writeln!(out, "  seq {seq}: {what}")?;
+    }
+    let more = difference_count.saturating_sub(u64::try_from(differences.len()).unwrap_or(u64::MAX));
+    if more > 0 {
+        writeln!(out, "  and {} more", Count(more))?;
+    }
+    Ok(())
+}
+
+fn compared_json(path: &Path, compared: &Compared) -> serde_json::Value {
+    json!({
+        "path": path.display().to_string(),
+        "files": compared.files,
+        "rows": compared.rows,
+        "not_kept": compared.not_kept,
+        "difference_count": compared.difference_count,
+        "differences": compared.differences.iter().map(|(seq, what)| json!({"seq": seq, "what": what})).collect::<Vec<_>>(),
     })
 }
 

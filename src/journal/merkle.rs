@@ -35,14 +35,29 @@ impl Frontier {
 
     /// Appends a leaf by its hash. Each trailing one-bit of the size is a subtree that the leaf completes to one twice as large.
     pub fn push(&mut self, leaf: Hash) {
-        let mut hash = leaf;
-        for _ in 0..self.size.trailing_ones() {
+        self.join(0, leaf);
+    }
+
+    /// Appends 2^`level` leaves by the root of the perfect subtree over them. `false`, and nothing is appended, where such a subtree
+    /// cannot begin here or the tree would be too large.
+    pub fn push_subtree(&mut self, level: u32, root: Hash) -> bool {
+        let Some(leaves) = 1_u64.checked_shl(level) else { return false };
+        let fits = self.size.is_multiple_of(leaves) && self.size.checked_add(leaves).is_some();
+        if fits {
+            self.join(level, root);
+        }
+        fits
+    }
+
+    fn join(&mut self, level: u32, root: Hash) {
+        let mut hash = root;
+        for _ in 0..(self.size >> level).trailing_ones() {
             if let Some(left) = self.subtrees.pop() {
                 hash = node(&left, &hash);
             }
         }
         self.subtrees.push(hash);
-        self.size += 1;
+        self.size += 1 << level;
     }
 
     /// The tree's root (RFC 6962 `MTH`); for no leaves the hash of the empty string.
@@ -52,6 +67,17 @@ impl Frontier {
         let Some(last) = subtrees.next() else { return Sha256::digest([]).into() };
         subtrees.fold(*last, |right, left| node(left, &right))
     }
+}
+
+/// The perfect subtrees that the leaves `from` to `end` (without it) are made of, by their levels: the largest that can begin at each place.
+pub(super) fn subtrees(from: u64, end: u64) -> impl Iterator<Item = u32> {
+    let mut at = from;
+    std::iter::from_fn(move || {
+        let left = end.checked_sub(at).filter(|left| *left > 0)?;
+        let level = left.ilog2().min(at.trailing_zeros());
+        at += 1 << level;
+        Some(level)
+    })
 }
 
 /// Hash of an inner node: SHA-256(0x01 ‖ left ‖ right).

@@ -4,6 +4,7 @@
 //! (G-4); rows, tree, intake mark and cursors commit together, so that nothing is written twice or lost when a recorder dies
 //! (G-2). Never: an UPDATE or DELETE of an event, or work on a file that another program or a newer version made.
 
+pub mod bundle;
 mod checkpoint;
 mod config;
 mod data_dir;
@@ -40,8 +41,8 @@ pub use note::{Checkpoint, JournalKey, NoteError, PublicKey};
 pub use open::Journal;
 pub use rebuild::rebuild;
 pub use sqlite::{
-    CheckpointRow, Condition, ConsumerChange, ConsumerRow, ConsumerStore, CursorMove, CursorRow, CursorStore, DeadLetterRow,
-    DeadLetters, DecidedCount, Events, FrameRow, IntakeRow, JournalRow, OutlineRow, Page, ReaderPlace, ReaderStore, SensorRow,
-    SessionRow, StateRow,
+    CheckpointRow, Condition, ConsumerChange, ConsumerRow, ConsumerStore, CopyStore, CursorMove, CursorRow, CursorStore,
+    DeadLetterRow, DeadLetters, DecidedCount, Events, FrameRow, IntakeRow, JournalRow, OutlineRow, Page, ReaderPlace,
+    ReaderStore, SensorRow, SessionRow, StateRow,
 };
 pub use verify::{Finding, Verification, verify};

@@ -143,6 +143,14 @@ impl PublicKey {
     /// # Errors
     /// [`NoteError`] when the note is not well-formed or carries no good signature of this key.
     pub fn verify(&self, note: &str) -> Result<Checkpoint, NoteError> {
+        Checkpoint::parse(&self.verify_text(note)?)
+    }
+
+    /// Checks a signed note and returns its text, whatever that says.
+    ///
+    /// # Errors
+    /// [`NoteError`] when the note is not well-formed or carries no good signature of this key.
+    pub(super) fn verify_text(&self, note: &str) -> Result<String, NoteError> {
         let malformed = |part| NoteError::Malformed { part };
         let (text, signatures) = note.split_once("\n\n").ok_or_else(|| malformed("empty line before the signatures"))?;
         let signatures = signatures.strip_suffix('\n').ok_or_else(|| malformed("end of its last line"))?;
@@ -160,7 +168,7 @@ impl PublicKey {
                 }
             }
         }
-        if signed { Checkpoint::parse(&text) } else { Err(NoteError::Signature { key: self.name.clone() }) }
+        if signed { Ok(text) } else { Err(NoteError::Signature { key: self.name.clone() }) }
     }
 }
 
@@ -177,6 +185,15 @@ pub struct JournalKey {
 }
 
 impl JournalKey {
+    /// Reads the key from its file.
+    ///
+    /// # Errors
+    /// [`NoteError`] when the file cannot be read, or holds something else.
+    pub(super) fn open(path: &Path) -> Result<Self, NoteError> {
+        let text = std::fs::read_to_string(path).map_err(|source| NoteError::Io { path: path.to_owned(), source })?;
+        Self::parse(&text).ok_or_else(|| NoteError::Key { path: path.to_owned() })
+    }
+
     /// Reads the key from its file, or makes one (mode 0600) named `name` where there is none.
     ///
     /// # Errors
@@ -218,7 +235,11 @@ impl JournalKey {
     /// Signs a checkpoint and returns the note.
     #[must_use]
     pub fn sign(&self, checkpoint: &Checkpoint) -> String {
-        let text = checkpoint.text();
+        self.sign_text(&checkpoint.text())
+    }
+
+    /// Signs a text that ends with a line feed and has no empty line, and returns the note.
+    pub(super) fn sign_text(&self, text: &str) -> String {
         let signature = self.key.sign(text.as_bytes());
         let data = [self.public().hash().as_slice(), signature.to_bytes().as_slice()].concat();
         format!("{text}\n\u{2014} {} {}\n", self.name, STANDARD.encode(data))

@@ -10,5 +10,6 @@ pub mod mapped_file;
 pub mod metrics;
 pub mod sync;
 pub mod sys;
+pub mod temporary;
 pub mod trial;
 pub mod units;

@@ -18,6 +18,7 @@ mod config;
 mod conservation;
 mod console;
 mod detect;
+mod evidence;
 mod flight;
 mod fuse;
 mod golden;

@@ -2,14 +2,17 @@
 
 use std::io::Write as _;
 
+use crate::app::evidence::Evidence;
 use crate::cli::output::{Exit, Output, printable};
 use crate::query::Reader;
 use crate::query::session::{Difference, Sides, profile};
 use crate::runtime::units::Count;
 
-/// Tells two sessions apart, by their full names.
-pub(super) fn run(reader: &Reader, before: &str, after: &str, json: bool, out: &mut Output<'_>) -> anyhow::Result<Exit> {
-    let difference = Difference::between(&profile(reader, before)?, &profile(reader, after)?);
+/// Tells two sessions apart.
+pub(super) fn run(before: &Evidence, after: &Evidence, json: bool, out: &mut Output<'_>) -> anyhow::Result<Exit> {
+    let profile = |of: &Evidence| -> anyhow::Result<_> { Ok(profile(&Reader::open(of.data_dir())?, of.session())?) };
+    let difference = Difference::between(&profile(before)?, &profile(after)?);
+    let (before, after) = (before.session(), after.session());
     let exit = if difference.is_empty() { Exit::Done } else { Exit::NotInOrder };
     if json {
         let parts: serde_json::Map<String, serde_json::Value> =

@@ -30,14 +30,14 @@ pub struct FilesArgs {
 /// # Errors
 /// When there is no such session, the journal cannot be read, or the output cannot be written.
 pub fn run(args: &FilesArgs, data_dir: &DataDir, out: &mut Output<'_>) -> anyhow::Result<Exit> {
-    let reader = Reader::open(data_dir)?;
-    let name = reader.session(&args.session.session)?;
-    let changes = session::changes(&reader, &name)?;
+    let evidence = args.session.evidence.session(data_dir, &args.session.session)?;
+    let (reader, name) = (Reader::open(evidence.data_dir())?, evidence.session());
+    let changes = session::changes(&reader, name)?;
     if args.json {
         writeln!(out, "{}", serde_json::json!({"session": name, "changes": changes.changes, "transient": changes.transient}))?;
         return Ok(Exit::Done);
     }
-    print(&name, &changes, out)?;
+    print(name, &changes, out)?;
     Ok(Exit::Done)
 }
 

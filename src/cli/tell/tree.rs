@@ -33,15 +33,15 @@ pub struct TreeArgs {
 /// # Errors
 /// When there is no such session, the journal cannot be read, or the output cannot be written.
 pub fn run(args: &TreeArgs, data_dir: &DataDir, out: &mut Output<'_>) -> anyhow::Result<Exit> {
-    let reader = Reader::open(data_dir)?;
-    let name = reader.session(&args.session.session)?;
-    let tree = session::tree(&reader, &name)?;
+    let evidence = args.session.evidence.session(data_dir, &args.session.session)?;
+    let (reader, name) = (Reader::open(evidence.data_dir())?, evidence.session());
+    let tree = session::tree(&reader, name)?;
     if args.json {
         let json = serde_json::json!({"session": name, "roots": tree.roots, "processes": tree.processes});
         writeln!(out, "{json}")?;
         return Ok(Exit::Done);
     }
-    print(&name, &tree, out)?;
+    print(name, &tree, out)?;
     Ok(Exit::Done)
 }
 

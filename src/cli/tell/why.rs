@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::{base_name, command_line};
+use crate::cli::evidence::EvidenceArgs;
 use crate::cli::output::{Exit, Output, middle, printable};
 use crate::event::{Kind, OsText};
 use crate::query::session::{self, Ancestor, Touch};
@@ -26,6 +27,9 @@ pub struct WhyArgs {
     /// In this session only: its name, the start of its name, or `last`.
     #[arg(long, short, value_name = "NAME")]
     pub session: Option<String>,
+    /// Where it is read from.
+    #[command(flatten)]
+    pub evidence: EvidenceArgs,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -37,12 +41,16 @@ pub struct WhyArgs {
 /// When there is no such session, the journal cannot be read, or the output cannot be written. A file that nothing changed is no error
 /// but [`Exit::NotInOrder`].
 pub fn run(args: &WhyArgs, data_dir: &DataDir, out: &mut Output<'_>) -> anyhow::Result<Exit> {
-    let reader = Reader::open(data_dir)?;
-    let name = args.session.as_deref().map(|name| reader.session(name)).transpose()?;
+    let evidence = match &args.session {
+        Some(name) => args.evidence.session(data_dir, name)?,
+        None => args.evidence.whole(data_dir)?,
+    };
+    let reader = Reader::open(evidence.data_dir())?;
+    let name = args.session.as_ref().map(|_| evidence.session());
     let directory = std::env::current_dir().unwrap_or_default();
     let text = Filter::path_text(&OsText::from(args.path.as_os_str()), &OsText::from(directory.as_path()));
     let path = OsText::from_text(&text).unwrap_or_else(|_| OsText::from(args.path.as_os_str()));
-    let touches = session::why(&reader, name.as_deref(), &path)?;
+    let touches = session::why(&reader, name, &path)?;
     if args.json {
         writeln!(out, "{}", serde_json::json!({"path": path, "changes": touches}))?;
     } else if touches.is_empty() {

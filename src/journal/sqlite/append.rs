@@ -22,7 +22,7 @@ pub(crate) struct WriterStore {
 /// One open transaction.
 pub(crate) struct Transaction<'c> {
     pub(super) connection: &'c Connection,
-    tree: Frontier,
+    pub(super) tree: Frontier,
     pub(super) sessions: Sessions,
     pub(super) sensors: Sensors,
 }

@@ -5,6 +5,7 @@
 mod append;
 mod connection;
 mod consumers;
+mod copy;
 mod cursors;
 mod dead_letters;
 mod detections;
@@ -24,6 +25,7 @@ mod within;
 pub(crate) use append::{Transaction, WriterStore};
 pub(crate) use connection::{LogMover, empty_log};
 pub use consumers::{ConsumerChange, ConsumerRow, ConsumerStore};
+pub use copy::CopyStore;
 pub use cursors::{CursorRow, CursorStore};
 pub use dead_letters::{DeadLetterRow, DeadLetters};
 pub use detections::{CursorMove, StateRow};

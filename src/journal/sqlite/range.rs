@@ -6,6 +6,7 @@ use super::row;
 use crate::encode::stored::{Columns, DecodeError};
 use crate::event::{JournaledEvent, Seq};
 use crate::journal::error::StoreError;
+use crate::journal::merkle::Hash;
 
 /// Events that were read, in order; in place of one that cannot be read, its `seq` and why.
 #[derive(Default)]
@@ -80,6 +81,41 @@ impl ReaderStore {
             count += 1;
         }
         Ok(count)
+    }
+
+    /// Calls `each` for the stored leaf of every row from `first` to `last`, in order, as long as they follow each other. SQLite waits while
+    /// `each` runs.
+    ///
+    /// # Errors
+    /// What SQLite says, or [`StoreError::Damaged`] at a leaf that is none.
+    pub(crate) fn leaves(&self, first: u64, last: u64, mut each: impl FnMut(u64, Hash)) -> Result<(), StoreError> {
+        let mut statement = store_errors(
+            self.connection.prepare_cached("SELECT seq, leaf FROM events WHERE seq >= ?1 AND seq <= ?2 ORDER BY seq"),
+        )?;
+        let integer = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let mut rows = store_errors(statement.query([integer(first), integer(last)]))?;
+        let mut expected = first;
+        while let Some(row) = store_errors(rows.next())? {
+            let seq: u64 = store_errors(row.get(0))?;
+            if seq != expected {
+                break;
+            }
+            let leaf = row.get_ref(1).ok().and_then(|leaf| Hash::try_from(leaf.as_blob().ok()?).ok());
+            each(seq, leaf.ok_or_else(|| StoreError::Damaged(format!("seq {seq}: its leaf is none")))?);
+            expected += 1;
+        }
+        Ok(())
+    }
+
+    /// The stored leaf of the row at `seq`, if there is one.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn leaf(&self, seq: u64) -> Result<Option<Hash>, StoreError> {
+        let mut statement = store_errors(self.connection.prepare_cached("SELECT leaf FROM events WHERE seq = ?1"))?;
+        let mut rows = store_errors(statement.query([i64::try_from(seq).unwrap_or(i64::MAX)]))?;
+        let leaf = store_errors(rows.next())?.and_then(|row| Hash::try_from(row.get_ref(0).ok()?.as_blob().ok()?).ok());
+        Ok(leaf)
     }
 
     /// `seq` of the first row behind `seq`.

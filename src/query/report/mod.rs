@@ -11,6 +11,6 @@ mod read;
 pub use document::document;
 pub use model::{
     CommandReport, Counted, DetectionReport, HostReport, Integrity, LayerLine, Listed, LossReport, ProgramReport, RefusalReport,
-    Report,
+    Report, report_schema,
 };
 pub use read::{ReportError, report};

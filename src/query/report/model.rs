@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
 use crate::event::{Layer, LayerState, OsText, TechniqueId};
 use crate::query::session::Change;
 
 /// A list of which only the first are here, with how many there are.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Listed<T> {
     /// How many there are.
     pub all: u64,
@@ -27,7 +29,7 @@ impl<T> Listed<T> {
 }
 
 /// Something and how often.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Counted {
     /// What.
     pub what: String,
@@ -36,7 +38,7 @@ pub struct Counted {
 }
 
 /// A command that a user asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CommandReport {
     /// Position of its `command_started`.
     pub seq: u64,
@@ -53,7 +55,7 @@ pub struct CommandReport {
 }
 
 /// A program and what was seen of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ProgramReport {
     /// Its path.
     pub program: String,
@@ -68,7 +70,7 @@ pub struct ProgramReport {
 }
 
 /// A host and what went there.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct HostReport {
     /// Its name, or its address where no name is known.
     pub host: String,
@@ -89,7 +91,7 @@ pub struct HostReport {
 }
 
 /// What one rule refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RefusalReport {
     /// The rule; absent where a default refused.
     pub rule: Option<String>,
@@ -108,7 +110,7 @@ pub struct RefusalReport {
 }
 
 /// What one rule detected.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DetectionReport {
     /// The rule's id.
     pub rule_id: String,
@@ -125,7 +127,7 @@ pub struct DetectionReport {
 }
 
 /// What was lost while the session ran.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LossReport {
     /// Position of the `events_lost`.
     pub seq: u64,
@@ -138,7 +140,7 @@ pub struct LossReport {
 }
 
 /// What one layer did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LayerLine {
     /// The layer.
     pub layer: Layer,
@@ -151,7 +153,7 @@ pub struct LayerLine {
 }
 
 /// Whether what was read is what was written.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Integrity {
     /// Events whose leaf was computed anew and is the stored one.
     pub leaves_right: u64,
@@ -172,7 +174,7 @@ pub struct Integrity {
 }
 
 /// A session.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Report {
     /// Its name.
     pub session: String,
@@ -238,4 +240,14 @@ impl<T> Default for Listed<T> {
     fn default() -> Self {
         Self { all: 0, first: Vec::new() }
     }
+}
+
+/// The JSON Schema (draft 2020-12) of a report's JSON form: `schemas/report.schema.json`.
+#[must_use]
+pub fn report_schema() -> String {
+    let schema = SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Report>();
+    // A JSON value always has a text form.
+    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    text.push('\n');
+    text
 }

@@ -92,6 +92,7 @@ pub const ROUTES: &[Route] = &[
     ("GET", "/api/v1/sessions/{id}/files", READ),
     ("GET", "/api/v1/sessions/{id}/index", READ),
     ("GET", "/api/v1/sessions/{id}/network", READ),
+    ("GET", "/api/v1/sessions/{id}/report", READ),
     ("GET", "/api/v1/sessions/{id}/timeline", READ),
     ("GET", "/api/v1/sessions/{id}/tree", READ),
     ("GET", "/api/v1/sessions", READ),

@@ -64,9 +64,25 @@ impl LakeFile {
     /// # Errors
     /// [`LakeError::Parquet`].
     pub fn stored_batches(self) -> Result<Batches, LakeError> {
+        Self::stored(self.name, self.builder)
+    }
+
+    /// As [`LakeFile::stored_batches`], of a file that need not be a whole range of a lake: its footer says nothing of one.
+    ///
+    /// # Errors
+    /// [`LakeError::Parquet`].
+    pub fn stored_batches_of(name: impl Into<String>, bytes: Bytes) -> Result<Batches, LakeError> {
+        let name = name.into();
+        match ParquetRecordBatchReaderBuilder::try_new(bytes) {
+            Ok(builder) => Self::stored(name, builder.with_batch_size(BATCH_ROWS)),
+            Err(source) => Err(LakeError::Parquet { file: name, source }),
+        }
+    }
+
+    fn stored(name: String, builder: ParquetRecordBatchReaderBuilder<Bytes>) -> Result<Batches, LakeError> {
         let names = StoredRows::needed().iter().map(|column| column.as_str());
-        let mask = ProjectionMask::columns(self.builder.parquet_schema(), names);
-        Self::build(self.name, self.builder.with_projection(mask))
+        let mask = ProjectionMask::columns(builder.parquet_schema(), names);
+        Self::build(name, builder.with_projection(mask))
     }
 
     fn build(name: String, builder: ParquetRecordBatchReaderBuilder<Bytes>) -> Result<Batches, LakeError> {

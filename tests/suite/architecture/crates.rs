@@ -51,7 +51,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rsigma_parser", &["src/detect/sigma"]),
     ("rusqlite", &["src/journal/sqlite"]),
     ("rustls", &["src/serve/", "src/sink/", "src/app/"]),
-    ("schemars", &["src/event/"]),
+    ("schemars", &["src/event/", "src/query/report", "src/query/session"]),
     ("seccompiler", &["src/capture/exec/"]),
     ("serde_saphyr", &["src/policy/", "src/config/"]),
     ("shuttle", &["src/runtime/sync.rs", "src/channel/"]),
@@ -75,7 +75,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("uuid", &["src/event/", "src/runtime/"]),
     ("vt100", &["src/replay", "src/cli/replay"]),
     ("webpki", &["src/serve/grpc"]),
-    ("zstd", &["src/sink/jsonl"]),
+    ("zstd", &["src/journal/bundle", "src/sink/jsonl"]),
 ];
 
 /// Dependencies that are at home everywhere: the language of types, errors, digests and system calls.

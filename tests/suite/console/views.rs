@@ -144,3 +144,31 @@ fn what_cannot_be_is_refused_with_its_reason() {
         assert!(problem["detail"].as_str().unwrap().contains(says), "{path}: {problem}");
     }
 }
+
+#[test]
+fn the_report_of_a_session_comes_in_each_form_by_parameter_or_by_accept() {
+    let (server, session) = &recorded();
+    let report = ok(server, &format!("/sessions/{session}/report"));
+    assert_eq!(report["events"], ok(server, &format!("/sessions/{session}"))["events"]);
+    let ask = |path: &str, accept: &str| {
+        let (head, body) = server
+            .raw(&format!("GET /api/v1{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAccept: {accept}\r\n\r\n"));
+        let head = head.to_lowercase();
+        let body = if head.contains("transfer-encoding: chunked") { unchunked(&body) } else { body };
+        (head, body)
+    };
+    for (asked, accept, media, begins) in [
+        ("?format=html", "*/*", "text/html", "<!DOCTYPE html>"),
+        ("", "text/markdown", "text/markdown", "# Session "),
+        ("", "text/plain", "text/plain", "Session "),
+        ("?format=md", "application/json", "text/markdown", "# Session "),
+    ] {
+        let (head, body) = ask(&format!("/sessions/{session}/report{asked}"), accept);
+        assert!(head.contains(&format!("content-type: {media}")) && body.starts_with(begins), "{asked} {accept}: {head}");
+        assert!(head.contains("content-security-policy: default-src 'none'") && head.contains("nosniff"), "{head}");
+    }
+    assert_eq!(get(server, &format!("/sessions/{session}/report?format=pdf")).0, 400);
+    assert_eq!(get(server, &format!("/sessions/{session}/report?verify=1")).0, 400);
+    assert_eq!(get(server, "/sessions/nobody/report").0, 404);
+    assert!(ask(&format!("/sessions/{session}/report"), "image/png").0.contains(" 406 "));
+}

@@ -2,8 +2,9 @@
 
 use agentsh::encode::document::{Block, Document, Section, Table, html, markdown, text};
 use agentsh::event::printable;
-use agentsh::query::report::{document, report};
+use agentsh::query::report::{document, report, report_schema};
 
+use crate::golden;
 use crate::readers::recorded::RECORDED;
 
 /// What an attacker would name a file.
@@ -106,4 +107,19 @@ fn g6_a_report_is_the_same_bytes_each_time() {
         assert_eq!(once(), first);
     }
     assert!(first.1.contains("all 35 are in this report (seq 3 to 37)"), "{}", first.1);
+}
+
+#[test]
+fn the_json_form_is_what_its_schema_says_and_the_schema_is_current() {
+    golden::assert_current("schemas/report.schema.json", &report_schema());
+    let schema: serde_json::Value = serde_json::from_str(&report_schema()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for session in ["s0alpha1", "s0beta22"] {
+        let made = serde_json::to_value(report(&RECORDED.data_dir, session, true, |_, _| {}).unwrap()).unwrap();
+        let errors: Vec<String> = validator.iter_errors(&made).map(|error| error.to_string()).collect();
+        assert_eq!(errors, [""; 0], "{session}");
+        let mut other = made.clone();
+        other["events"] = "many".into();
+        assert!(!validator.is_valid(&other), "the schema takes anything");
+    }
 }

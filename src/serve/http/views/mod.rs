@@ -6,6 +6,7 @@
 mod attack;
 mod integrity;
 mod parameters;
+mod report;
 mod session;
 mod shapes;
 mod state;

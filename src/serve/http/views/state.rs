@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::integrity::Integrity;
-use super::{attack, integrity, session};
+use super::{attack, integrity, report, session};
 use crate::journal::DataDir;
 use crate::query::Reader;
 use crate::query::session::StoryError;
@@ -54,11 +54,26 @@ impl Views {
         self.rules.counted.get_or_init(|| (self.rules.count)())
     }
 
-    /// Works on an answer on a thread that may wait, when it is its turn. `work` is told by its second argument whether anyone waits.
+    /// Works on an answer as [`Views::make`] does; it is JSON.
     pub(super) async fn ask<T: Serialize + Send + 'static>(
         &self,
         work: impl FnOnce(&Reader, &(dyn Fn() -> bool + Sync)) -> Result<T, Problem> + Send + 'static,
     ) -> Response {
+        let made = self.make(move |reader, waits| serde_json::to_string(&work(reader, waits)?).map_err(Problem::fault));
+        match made.await {
+            Ok(text) => {
+                let head = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+                (head, format!("{text}\n")).into_response()
+            }
+            Err(problem) => problem.into_response(),
+        }
+    }
+
+    /// Works on an answer on a thread that may wait, when it is its turn. `work` is told by its second argument whether anyone waits.
+    pub(super) async fn make(
+        &self,
+        work: impl FnOnce(&Reader, &(dyn Fn() -> bool + Sync)) -> Result<String, Problem> + Send + 'static,
+    ) -> Result<String, Problem> {
         let turn = Arc::clone(&self.turns).acquire_owned().await;
         let data_dir = Arc::clone(&self.data_dir);
         let waits = Waits(Arc::new(AtomicBool::new(true)));
@@ -66,19 +81,11 @@ impl Views {
         let done = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             let reader = Reader::open(&data_dir)?;
-            let made = work(&reader, &|| flag.load(Ordering::Relaxed))?;
-            serde_json::to_string(&made).map_err(Problem::fault)
+            work(&reader, &|| flag.load(Ordering::Relaxed))
         })
         .await;
         drop(waits);
-        match done {
-            Ok(Ok(text)) => {
-                let head = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
-                (head, format!("{text}\n")).into_response()
-            }
-            Ok(Err(problem)) => problem.into_response(),
-            Err(_panic) => Problem::fault("the answer cannot be made").into_response(),
-        }
+        done.unwrap_or_else(|_panic| Err(Problem::fault("the answer cannot be made")))
     }
 }
 
@@ -108,6 +115,7 @@ pub fn view_routes(views: Views) -> OpenApiRouter {
         .routes(routes!(session::tree_of))
         .routes(routes!(session::files_of))
         .routes(routes!(session::network_of))
+        .routes(routes!(report::report_of))
         .routes(routes!(attack::matrix))
         .routes(routes!(integrity::integrity))
         .with_state(views)
