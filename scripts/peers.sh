@@ -30,6 +30,7 @@ install_python moto 'moto[s3,server]'
 install_python jsonschema jsonschema
 install_python schemathesis schemathesis
 install_python adbc_driver_flightsql adbc-driver-flightsql
+install_python asciinema 'asciinema<3'
 
 # name of the program, then of the package
 install_program() {

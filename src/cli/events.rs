@@ -17,7 +17,7 @@ use jiff::tz::TimeZone;
 
 pub use args::{EventsArgs, FilterArgs, Format};
 pub(super) use describe::{describe, verb, verb_of, verdict};
-use expression::Expression;
+pub(super) use expression::Expression;
 use printer::Printer;
 
 use super::output::{Exit, Output, is_closed_pipe};

@@ -1,6 +1,8 @@
 //! `agentsh export`: what was recorded, for other machines and programs.
 
+mod asciicast;
 mod bundle;
+mod file;
 mod rows;
 
 use std::path::{Path, PathBuf};
@@ -23,7 +25,9 @@ pub enum ExportCommand {
     /// The events of a filter, one OCSF record on each line
     Ocsf(rows::RowsArgs),
     /// The events of a filter as one Parquet file, with the columns of the lake
-    Parquet(rows::ParquetArgs),
+    Parquet(rows::RowsArgs),
+    /// The recorded terminal of a session as an asciicast (version 2), for asciinema and other players
+    Asciicast(asciicast::CastArgs),
 }
 
 /// Exports.
@@ -33,10 +37,11 @@ pub enum ExportCommand {
 pub fn run(command: &ExportCommand, data_dir: &DataDir, out: &mut Output<'_>) -> anyhow::Result<Exit> {
     match command {
         ExportCommand::Bundle(args) => bundle::run(args, data_dir, out),
-        ExportCommand::Jsonl(args) => rows::run(args, Format::Jsonl, data_dir, out),
-        ExportCommand::Csv(args) => rows::run(args, Format::Csv, data_dir, out),
-        ExportCommand::Ocsf(args) => rows::run(args, Format::Ocsf, data_dir, out),
+        ExportCommand::Jsonl(args) => rows::lines(args, Format::Jsonl, data_dir, out),
+        ExportCommand::Csv(args) => rows::lines(args, Format::Csv, data_dir, out),
+        ExportCommand::Ocsf(args) => rows::lines(args, Format::Ocsf, data_dir, out),
         ExportCommand::Parquet(args) => rows::parquet(args, data_dir, out),
+        ExportCommand::Asciicast(args) => asciicast::run(args, data_dir, out),
     }
 }
 

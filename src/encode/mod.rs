@@ -3,6 +3,7 @@
 //! Guarantee: a form follows from the event alone, byte for byte (G-6). Never: I/O, a clock, or a form that loses a field.
 
 pub mod arrow;
+pub mod asciicast;
 pub mod document;
 pub mod json;
 pub mod lake;

@@ -11,24 +11,24 @@ use crate::query::{Cel, Filter, JournalRow, Reader};
 use crate::runtime::units::Count;
 
 /// An expression, or none, which always holds.
-pub(super) struct Expression {
+pub(in crate::cli) struct Expression {
     cel: Option<Cel>,
     failed: Cell<u64>,
 }
 
 impl Expression {
     /// Compiles the expression.
-    pub(super) fn new(source: Option<&str>) -> anyhow::Result<Self> {
+    pub(in crate::cli) fn new(source: Option<&str>) -> anyhow::Result<Self> {
         let cel = source.map(Cel::compile).transpose().context("--where")?;
         Ok(Self { cel, failed: Cell::new(0) })
     }
 
-    pub(super) const fn is_given(&self) -> bool {
+    pub(in crate::cli) const fn is_given(&self) -> bool {
         self.cel.is_some()
     }
 
     /// Whether it holds; it does not where it cannot be said.
-    pub(super) fn holds(&self, row: &JournalRow<'_>) -> bool {
+    pub(in crate::cli) fn holds(&self, row: &JournalRow<'_>) -> bool {
         let Some(cel) = &self.cel else { return true };
         cel.holds(row.seq, &row.columns).unwrap_or_else(|_cannot_be_said| {
             self.failed.set(self.failed.get() + 1);
@@ -37,7 +37,7 @@ impl Expression {
     }
 
     /// Where to start, so that the last `count` rows that match are read, and no earlier one.
-    pub(super) fn before_last(&self, count: u64, reader: &Reader, filter: &Filter) -> anyhow::Result<u64> {
+    pub(in crate::cli) fn before_last(&self, count: u64, reader: &Reader, filter: &Filter) -> anyhow::Result<u64> {
         let most = usize::try_from(count).unwrap_or(usize::MAX);
         let mut last = VecDeque::new();
         let mut seen = filter.after();
@@ -56,7 +56,7 @@ impl Expression {
     }
 
     /// Says of how many events the expression could not be asked, if a person is there to read it.
-    pub(super) fn tell(&self, out: &mut Output<'_>) -> anyhow::Result<()> {
+    pub(in crate::cli) fn tell(&self, out: &mut Output<'_>) -> anyhow::Result<()> {
         let failed = self.failed.get();
         if failed > 0 {
             let events = if failed == 1 { "event" } else { "events" };

@@ -1,9 +1,10 @@
-//! The OpenAPI document: what the routes say of themselves, what the table of roles says of them, and the schema of an event.
+//! The OpenAPI document: what the routes say of themselves, what the table of roles says of them, and the schemas of events and reports.
 
 use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
 
 use crate::event::json_schema;
+use crate::query::report::report_schema;
 use crate::serve::auth::{Access, ROUTES};
 
 /// The document as it is served.
@@ -24,7 +25,8 @@ pub(super) fn document(routes: &OpenApi) -> Value {
         components.insert("securitySchemes".to_owned(), schemes());
         let schemas = components.entry("schemas").or_insert_with(|| json!({}));
         if let Some(schemas) = schemas.as_object_mut() {
-            add_event(schemas);
+            add(schemas, "Event", &json_schema());
+            add(schemas, "Report", &report_schema());
         }
     }
     document
@@ -74,34 +76,33 @@ fn admission(operation: &mut Map<String, Value>, access: Access) {
     }
 }
 
-/// The schema of an event stands where the types' own generator puts it; its definitions become components.
-fn add_event(schemas: &mut Map<String, Value>) {
-    let mut event: Value = serde_json::from_str(&json_schema()).unwrap_or_default();
-    let definitions = event.as_object_mut().and_then(|root| {
+/// A schema that the types' own generator made stands under this name; its definitions become components.
+fn add(schemas: &mut Map<String, Value>, name: &str, schema: &str) {
+    let mut schema: Value = serde_json::from_str(schema).unwrap_or_default();
+    let definitions = schema.as_object_mut().and_then(|root| {
         root.remove("$schema");
         root.remove("$defs")
     });
-    repoint(&mut event);
-    schemas.insert("Event".to_owned(), event);
-    for (name, mut definition) in definitions.as_ref().and_then(Value::as_object).cloned().unwrap_or_default() {
-        repoint(&mut definition);
-        schemas.insert(format!("Event.{name}"), definition);
+    let place = format!("#/components/schemas/{name}.");
+    repoint(&mut schema, &place);
+    schemas.insert(name.to_owned(), schema);
+    for (own, mut definition) in definitions.as_ref().and_then(Value::as_object).cloned().unwrap_or_default() {
+        repoint(&mut definition, &place);
+        schemas.insert(format!("{name}.{own}"), definition);
     }
 }
 
-fn repoint(value: &mut Value) {
+fn repoint(value: &mut Value, place: &str) {
     match value {
         Value::Object(members) => {
             for (name, member) in members {
                 match member {
-                    Value::String(text) if name == "$ref" => {
-                        *text = text.replace("#/$defs/", "#/components/schemas/Event.");
-                    }
-                    other => repoint(other),
+                    Value::String(text) if name == "$ref" => *text = text.replace("#/$defs/", place),
+                    other => repoint(other, place),
                 }
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(repoint),
+        Value::Array(items) => items.iter_mut().for_each(|item| repoint(item, place)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

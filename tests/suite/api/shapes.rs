@@ -31,7 +31,7 @@ fn the_answers_of_the_views_have_the_shapes_of_the_document() {
     server.end(&session, &[]);
     let addr = server.http().parse().unwrap();
     let document = ask(addr, "GET", "/api/openapi.json", &[]).json();
-    let views = ["timeline", "index", "tree", "files", "network"].map(|view| format!("/api/v1/sessions/{{id}}/{view}"));
+    let views = ["timeline", "index", "tree", "files", "network", "report"].map(|view| format!("/api/v1/sessions/{{id}}/{view}"));
     for path in views.iter().map(String::as_str).chain(["/api/v1/attack", "/api/v1/integrity"]) {
         let schema = shape(&document, path);
         let validator = validator_for(&schema).unwrap_or_else(|error| panic!("{path}: {error}"));

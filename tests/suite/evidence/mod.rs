@@ -1,7 +1,9 @@
 //! Tests: sessions that are read from bundles and from files of a lake, and bundles that are not what was exported.
 
 mod bundles;
+mod casts;
 mod exports;
+mod files;
 mod forged;
 mod lakes;
-mod rig;
+pub mod rig;

@@ -1,6 +1,7 @@
 //! Third-party clients and collectors. `make test-peers` installs them; without that each test says that it is skipped, and why.
 
 mod console;
+mod exports;
 mod flight;
 mod grpc;
 mod lake;

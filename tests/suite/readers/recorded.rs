@@ -103,6 +103,10 @@ impl Scribe {
         self.session = name.map(SessionId::new);
     }
 
+    pub fn command(&mut self, id: Option<&str>) {
+        self.command = id.map(CommandId::new);
+    }
+
     pub fn actor(&mut self, pid: u32, exe: &str) {
         let comm = exe.rsplit('/').next().map(OsText::from);
         self.actor = Some(Actor { pid, exe: Some(exe.into()), comm, ..Actor::default() });

@@ -3,6 +3,9 @@
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::state::Views;
 use crate::detect::attack::{attack, tactic_title};
@@ -20,12 +23,23 @@ const FORMS: [(&str, &str); 4] =
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox";
 
+/// The JSON form, as the document names it; its schema is put there by the types' own generator.
+enum Report {}
+
+impl PartialSchema for Report {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().build().into()
+    }
+}
+
+impl ToSchema for Report {}
+
 /// What a session was, over all of its events: `agentsh report`. The JSON form is described by `schemas/report.schema.json`.
 #[utoipa::path(get, path = "/api/v1/sessions/{id}/report", tag = "views", params(
     ("id" = String, Path, description = "The session, or the start of its id."),
     ("format" = Option<String>, Query, description = "`json`, `html`, `md` or `text`; where it is absent, the `Accept` header decides."),
 ), responses(
-    (status = 200, description = "The report.", content((Object = "application/json"), (String = "text/html"), (String = "text/markdown"), (String = "text/plain"))),
+    (status = 200, description = "The report.", content((Report = "application/json"), (String = "text/html"), (String = "text/markdown"), (String = "text/plain"))),
     (status = 400, description = "A parameter cannot be, or several sessions start so.", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such session.", body = Problem, content_type = "application/problem+json"),
     (status = 406, description = "There is no such form.", body = Problem, content_type = "application/problem+json"),
