@@ -119,7 +119,8 @@ fn parameters(engine: &Engine) -> BTreeMap<&'static str, String> {
     );
     let of = |what: &str| format!("SELECT {what} FROM events WHERE session_id = '{session}'");
     let path = first_text(engine, &format!("{} AND kind = 'file_create' ORDER BY seq LIMIT 1", of("subject")));
-    let seq = first_text(engine, &format!("{} AND kind = 'process_exec' ORDER BY seq LIMIT 1", of("CAST(seq AS VARCHAR) AS text")));
+    let seq =
+        first_text(engine, &format!("{} AND kind = 'process_exec' ORDER BY seq LIMIT 1", of("CAST(seq AS VARCHAR) AS text")));
     BTreeMap::from([("session", session), ("path", path), ("seq", seq)])
 }
 
