@@ -7,6 +7,7 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
 use crate::query::sql::{Answer, Columns, Engine, Limits, QueryConfig, SqlError, TableInfo};
+use crate::runtime::metrics::metrics;
 
 /// How long a question waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -110,9 +111,34 @@ impl Questions {
         }
     }
 
-    async fn turn(&self, limits: Limits) -> Result<OwnedSemaphorePermit, QuestionError> {
-        let turn: Result<Result<_, AcquireError>, _> =
+    async fn turn(&self, limits: Limits) -> Result<Turn, QuestionError> {
+        let permit: Result<Result<_, AcquireError>, _> =
             timeout(PATIENCE.min(limits.time), Arc::clone(&self.turns).acquire_owned()).await;
-        turn.ok().and_then(Result::ok).ok_or(QuestionError::Busy { concurrent: self.config.concurrent })
+        match permit {
+            Ok(Ok(permit)) => Ok(Turn::new(permit)),
+            Ok(Err(_)) | Err(_) => {
+                metrics().questions_asked.of("refused").add(1);
+                Err(QuestionError::Busy { concurrent: self.config.concurrent })
+            }
+        }
+    }
+}
+
+/// One of as many as there are. Counted while it is held.
+struct Turn {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Turn {
+    fn new(permit: OwnedSemaphorePermit) -> Self {
+        metrics().questions_asked.of("taken").add(1);
+        metrics().questions.add(1);
+        Self { _permit: permit }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        metrics().questions.add(-1);
     }
 }

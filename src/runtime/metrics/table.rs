@@ -136,6 +136,10 @@ table! {
         "Events that were handed to subscribers, each counted for each of them.";
     stream_blocks: ByWord<Counter> = ByWord::new(&["live", "cached", "read"], Counter::default), "agentsh_stream_blocks_total",
         "blocks", ["source"], "Blocks of events that subscribers took: as they came, from memory, or read from the journal for it.";
+    questions: Gauge = Gauge::default(), "agentsh_questions", "questions", [],
+        "Questions in SQL that are worked on now; query.concurrent is the most.";
+    questions_asked: ByWord<Counter> = ByWord::new(&["taken", "refused"], Counter::default), "agentsh_questions_total", "questions",
+        ["outcome"], "Questions in SQL that had a turn, and those that were refused since none came free in time.";
     filter_errors: Counter = Counter::default(), "agentsh_filter_errors_total", "events", [],
         "Events on which a CEL expression failed, which counts as no match.";
     intakes_drained: Counter = Counter::default(), "agentsh_intakes_drained_total", "intakes", [],

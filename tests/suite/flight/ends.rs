@@ -12,7 +12,7 @@ use super::rig::{Client, client, served};
 use crate::grpc::rig::{channel, runtime, soon};
 use crate::support::DEADLINE;
 
-const ENDLESS: &str = "SELECT count(*) FROM events a, events b, events c, events d, events e, events f";
+const ENDLESS: &str = "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
 
 /// Rows for a long time, and from the beginning.
 const POURING: &str = "SELECT a.payload, b.payload, a.subject FROM events a, events b";
